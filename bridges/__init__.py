@@ -1,0 +1,1 @@
+"""Bridges to outside libraries, one a room. They import the contract only."""

@@ -1,0 +1,174 @@
+"""The JACK client `jamd`: ports, and the compiled callback that fills them.
+
+The callback runs in JACK's real-time thread. It reads the table of addresses that is passed to it, mixes, moves MIDI between JACK's
+buffers and the rings with exact frames, and counts late cycles. It holds no reference to any Python object.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jack
+import numpy as np
+from numba import carray, cfunc, njit, types
+
+import bridges.jack as bridge
+from jamd.audio.kernel import fence, mix, pointer_of
+from jamd.contract.errors import AudioError
+from jamd.contract.memory import (
+    COMMANDS,
+    FLOAT_WORDS,
+    HEADER_WORDS,
+    MIDI_EVENTS,
+    PENDING,
+    SLOT_FLOATS,
+    SLOT_WORDS,
+    AudioMemory,
+    Word,
+)
+
+ARRAYS = ("header", "levels", "command_words", "command_values", "pending_words", "pending_values", "midi_in", "midi_out",
+          "slot_words", "slot_levels", "stream")  # fmt: skip
+OUTPUTS = ("out_1", "out_2", "jam_1", "jam_2", "slots_1", "slots_2")
+INPUTS = ("in_1", "in_2")
+PORTS = len(ARRAYS)
+"""Index of the first port in the table: six outputs, MIDI in, MIDI out; then three words of scratch and the last time."""
+MIDI_IN, MIDI_OUT, SCRATCH, LAST_TIME, TABLE = PORTS + 6, PORTS + 7, PORTS + 8, PORTS + 11, PORTS + 12
+
+_get_buffer = types.ExternalFunction("jack_port_get_buffer", types.voidptr(types.intp, types.uint32))
+_event_count = types.ExternalFunction("jack_midi_get_event_count", types.uint32(types.voidptr))
+_event_get = types.ExternalFunction("jack_midi_event_get", types.int32(types.voidptr, types.voidptr, types.uint32))
+_clear = types.ExternalFunction("jack_midi_clear_buffer", types.void(types.voidptr))
+_reserve = types.ExternalFunction("jack_midi_event_reserve", types.intp(types.voidptr, types.uint32, types.intp))
+_time = types.ExternalFunction("jack_get_time", types.uint64())
+
+_HEAD_IN, _TAIL_IN, _HEAD_OUT, _TAIL_OUT, _FRAME = 8, 9, 10, 11, 1
+_CALLBACKS, _LATE, _LONGEST = 12, 14, 18
+
+
+@njit(error_model="numpy")
+def _midi_in(count: int, buffer: Any, scratch: Any, now: int, header: Any, records: Any) -> None:
+    for index in range(_event_count(buffer)):
+        if _event_get(scratch.ctypes, buffer, index) != 0:
+            continue
+        size, head = scratch[1], header[_HEAD_IN]
+        if size < 1 or size > 3 or head - header[_TAIL_IN] >= MIDI_EVENTS:
+            continue
+        data = carray(pointer_of(scratch[2]), (3,), np.uint8)
+        packed = np.int64(size)
+        for byte in range(size):
+            packed |= np.int64(data[byte]) << (8 * (byte + 1))
+        records[head % MIDI_EVENTS, 0] = now + (scratch[0] & 0xFFFFFFFF)
+        records[head % MIDI_EVENTS, 1] = packed
+        fence()
+        header[_HEAD_IN] = head + 1
+
+
+@njit(error_model="numpy")
+def _midi_out(count: int, buffer: Any, now: int, header: Any, records: Any) -> None:
+    _clear(buffer)
+    fence()
+    last = 0
+    while header[_TAIL_OUT] < header[_HEAD_OUT]:
+        place = header[_TAIL_OUT] % MIDI_EVENTS
+        at = max(records[place, 0] - now, last)
+        if at >= count:
+            return
+        last = at
+        packed = records[place, 1]
+        size = packed & 0xFF
+        address = _reserve(buffer, at, size)
+        if address != 0:
+            data = carray(pointer_of(address), (7,), np.uint8)
+            for byte in range(size):
+                data[byte] = (packed >> (8 * (byte + 1))) & 0xFF
+        header[_TAIL_OUT] += 1
+
+
+@cfunc(types.int32(types.uint32, types.voidptr), error_model="numpy")
+def process(frames: int, arg: Any) -> int:
+    """JACK's process callback."""
+    began = _time()
+    count = np.int64(frames)
+    table = carray(arg, (TABLE,), np.int64)
+    header = carray(pointer_of(table[0]), (HEADER_WORDS,), np.int64)
+    levels = carray(pointer_of(table[1]), (FLOAT_WORDS,), np.float64)
+    out_l = carray(_get_buffer(table[PORTS], frames), (count,), np.float32)
+    out_r = carray(_get_buffer(table[PORTS + 1], frames), (count,), np.float32)
+    jam_l = carray(_get_buffer(table[PORTS + 2], frames), (count,), np.float32)
+    jam_r = carray(_get_buffer(table[PORTS + 3], frames), (count,), np.float32)
+    slots_l = carray(_get_buffer(table[PORTS + 4], frames), (count,), np.float32)
+    slots_r = carray(_get_buffer(table[PORTS + 5], frames), (count,), np.float32)
+    scratch = table[SCRATCH : SCRATCH + 3]
+    now = header[_FRAME]
+    _midi_in(count, _get_buffer(table[MIDI_IN], frames), scratch, now, header,
+             carray(pointer_of(table[6]), (MIDI_EVENTS, 2), np.int64))  # fmt: skip
+    mix(count, header, levels,
+        carray(pointer_of(table[2]), (COMMANDS, 3), np.int64), carray(pointer_of(table[3]), (COMMANDS,), np.float64),
+        carray(pointer_of(table[4]), (PENDING, 3), np.int64), carray(pointer_of(table[5]), (PENDING,), np.float64),
+        carray(pointer_of(table[8]), (header[20], SLOT_WORDS), np.int64),
+        carray(pointer_of(table[9]), (header[20], SLOT_FLOATS), np.float64),
+        carray(pointer_of(table[10]), (header[19], 2), np.float32),
+        out_l, out_r, jam_l, jam_r, slots_l, slots_r)  # fmt: skip
+    _midi_out(count, _get_buffer(table[MIDI_OUT], frames), now, header,
+              carray(pointer_of(table[7]), (MIDI_EVENTS, 2), np.int64))  # fmt: skip
+    previous = table[LAST_TIME]
+    if previous != 0 and (np.int64(began) - previous) * 48 > count * 1500:
+        header[_LATE] += 1
+    table[LAST_TIME] = np.int64(began)
+    header[_CALLBACKS] += 1
+    header[_LONGEST] = max(header[_LONGEST], np.int64(_time() - began))
+    return 0
+
+
+class JackOutput:
+    """The client `jamd` on the running JACK server.
+
+    Raises:
+        AudioError: no server, another rate, or a second jamd.
+    """
+
+    def __init__(self, memory: AudioMemory, name: str = "jamd", connect: bool = True) -> None:
+        self._memory = memory
+        self._client = bridge.open_client(name)
+        self._connect = connect
+        client = self._client
+        self.block = client.blocksize
+        self.fault: str | None = None
+        ports = [client.outports.register(port) for port in OUTPUTS]
+        self._inputs = [client.inports.register(port) for port in INPUTS]
+        ports += [client.midi_inports.register("midi_in"), client.midi_outports.register("midi_out")]
+        self.ports = [port.name for port in [*ports, *self._inputs]]
+        self._table = np.zeros(TABLE, np.int64)
+        self._table[: len(ARRAYS)] = [memory.arrays[key].ctypes.data for key in ARRAYS]
+        self._table[PORTS : PORTS + 8] = [bridge.port_address(port) for port in ports]
+        bridge.set_process(client, process.address, self._table)
+        header = memory.header
+
+        @client.set_xrun_callback
+        def xrun(_: float) -> None:
+            header[Word.XRUNS] += 1
+
+        @client.set_shutdown_callback
+        def shutdown(status: Any, reason: str) -> None:
+            self.fault = f"the JACK server went away: {reason}"
+
+    def start(self) -> None:
+        """Begin to play, connected to the first physical outputs where there are any."""
+        self._client.activate()
+        if not self._connect:
+            return
+        targets = self._client.get_ports(is_physical=True, is_input=True, is_audio=True)
+        for port, target in zip(OUTPUTS[:2], targets, strict=False):
+            try:
+                self._client.connect(f"{self._client.name}:{port}", target)
+            except jack.JackError as error:
+                raise AudioError(f"cannot connect {port} to {target.name}: {error}", code="jack") from error
+
+    def close(self) -> None:
+        if self.fault is None:
+            try:
+                self._client.deactivate()
+            except jack.JackError:
+                pass
+        self._client.close()

@@ -1,0 +1,1 @@
+"""What all processes agree on. Imports the standard library, numpy and msgspec only."""

@@ -1,0 +1,93 @@
+"""Configuration: a strict TOML file; an unknown key is named together with the nearest one that exists."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from jamd.contract.errors import ConfigError
+
+
+class AudioConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    client: str = "jamd"
+    """Name of the JACK client."""
+    connect: bool = True
+    """Connect the outputs to the first physical ports."""
+
+
+class EngineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    depth_ms: float = 120.0
+    """How much of the jam is written ahead of the audio thread."""
+    change_ms: float = 180.0
+    """How long before a bar line a change must come to be heard from there."""
+    lead_ms: float = 600.0
+    """Time between a start and the first bar, when the clock stands."""
+    threads: int = 1
+    """Threads of the model. More than one waits for the slowest core at every step: worth it only on idle machines."""
+
+
+class OscConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    host: str = "127.0.0.1"
+    port: int = 9120
+
+
+class MidiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    ports: list[str] = []
+    """Names of further MIDI inputs to open, beside the JACK port."""
+    launch_channel: int = 10
+    launch_note: int = 36
+    """Note that launches slot 1; the next 15 launch the next slots."""
+    chord_channel: int = 1
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    audio: AudioConfig = AudioConfig()
+    engine: EngineConfig = EngineConfig()
+    osc: OscConfig = OscConfig()
+    midi: MidiConfig = MidiConfig()
+
+
+def _check_keys(values: dict[str, Any], struct: type[msgspec.Struct], place: str, path: Path) -> None:
+    known = {field.name: field.type for field in msgspec.structs.fields(struct)}
+    for key, value in values.items():
+        name = f"{place}{key}"
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            hint = f": did you mean {place}{near[0]}?" if near else f": there are {', '.join(sorted(known))}"
+            raise ConfigError(f"{path}: unknown key {name}{hint}")
+        if isinstance(value, dict) and isinstance(known[key], type) and issubclass(known[key], msgspec.Struct):
+            _check_keys(value, known[key], f"{name}.", path)
+
+
+def load_config(path: Path, *, must_exist: bool = False) -> Config:
+    """Read a configuration file; a missing one gives the defaults unless it `must_exist`.
+
+    Raises:
+        ConfigError: unreadable, not TOML, an unknown key, a wrong type or value.
+    """
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        if must_exist:
+            raise ConfigError(f"no configuration file {path}") from None
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    _check_keys(values, Config, "", path)
+    try:
+        config = msgspec.convert(values, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    if not 0 < config.osc.port < 65536:
+        raise ConfigError(f"{path}: osc.port {config.osc.port} is no UDP port")
+    if not 20 <= config.engine.depth_ms <= 1000:
+        raise ConfigError(f"{path}: engine.depth_ms {config.engine.depth_ms:g} is outside 20..1000")
+    return config

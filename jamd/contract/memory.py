@@ -1,0 +1,283 @@
+"""The shared memory between control, engine and the audio thread.
+
+One segment, made and removed by the supervisor. Who may write what:
+
+    header       each word has one writer: the audio thread, but for the heads of the rings and the stream's writer words
+    commands     control writes records and the head, the audio thread the tail
+    midi_in      the audio thread writes records and the head, control the tail; midi_out the other way round
+    slots        control's launches go through commands; clip pointers are written by the audio process' main thread
+    stream       engine writes samples, then `written`; the audio thread reads and never writes
+
+Every ring has exactly one producer and one consumer. A record is written before its head moves. Frames are absolute on the
+daemon's time line: the number of frames that the audio process has played since its start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from multiprocessing import resource_tracker
+from multiprocessing.shared_memory import SharedMemory
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jamd.contract.errors import AudioError
+from jamd.contract.ring import CommandRing, MidiRing, StreamRing
+
+MAGIC: Final = 0x6A616D64_0001
+HEADER_WORDS: Final = 64
+FLOAT_WORDS: Final = 32
+COMMANDS: Final = 1024
+MIDI_EVENTS: Final = 1024
+PENDING: Final = 256
+SLOT_WORDS: Final = 8
+SLOT_FLOATS: Final = 4
+FOREVER: Final = 1 << 62
+
+
+class Word(IntEnum):
+    """Places in the header of integers."""
+
+    MAGIC = 0
+    FRAME = 1
+    STREAM_EPOCH = 2
+    STREAM_BEGIN = 3
+    STREAM_WRITTEN = 4
+    STREAM_END = 5
+    COMMAND_HEAD = 6
+    COMMAND_TAIL = 7
+    MIDI_IN_HEAD = 8
+    MIDI_IN_TAIL = 9
+    MIDI_OUT_HEAD = 10
+    MIDI_OUT_TAIL = 11
+    CALLBACKS = 12
+    XRUNS = 13
+    LATE_CYCLES = 14
+    UNDERRUNS = 15
+    UNDERRUN_FRAMES = 16
+    FAULT = 17
+    MAX_CALLBACK_US = 18
+    STREAM_SIZE = 19
+    SLOTS = 20
+    PENDING_COUNT = 21
+    MISSING = 22
+    """1 while the jam's data is missing."""
+    GAP = 23
+    """Samples since the data went missing or came back."""
+    LOOP_FRAMES = 24
+    """How far back the stand-in for missing data lies; written by the engine."""
+    COMMANDS_APPLIED = 25
+
+
+class Level(IntEnum):
+    """Places in the header of floats."""
+
+    JAM_GAIN = 0
+    JAM_TARGET = 1
+    MASTER_GAIN = 2
+    MASTER_TARGET = 3
+    PEAK_LEFT = 4
+    PEAK_RIGHT = 5
+    LIMITER = 6
+    LIMITER_LOWEST = 7
+    LAST_LEFT = 8
+    LAST_RIGHT = 9
+
+
+class SlotWord(IntEnum):
+    STATE = 0
+    POSITION = 1
+    POINTER = 2
+    FRAMES = 3
+    LOOP = 4
+    LAUNCHES = 5
+
+
+class SlotState(IntEnum):
+    """What the audio thread does with a slot."""
+
+    EMPTY = 0
+    LOADED = 1
+    PLAYING = 2
+    STOPPING = 3
+
+
+class AudioOp(IntEnum):
+    """Commands of control to the audio thread."""
+
+    JAM_GATE = 1
+    SLOT_LAUNCH = 2
+    SLOT_STOP = 3
+    SLOT_GAIN = 4
+    SLOT_LOOP = 5
+    MASTER_GAIN = 6
+    PANIC = 7
+
+
+@dataclass(frozen=True)
+class AudioStats:
+    """Counters since the start; peaks since the last reading."""
+
+    xruns: int
+    callbacks: int
+    late_cycles: int
+    underruns: int
+    underrun_frames: int
+    fault: int
+    peak_left: float
+    peak_right: float
+    limiter_reduction_db: float
+    max_callback_us: int
+    queue_frames: int
+
+
+@dataclass(frozen=True)
+class SlotView:
+    state: SlotState
+    position: int
+    frames: int
+    launches: int
+
+
+def _layout(slots: int, stream_frames: int) -> dict[str, tuple[int, tuple[int, ...], Any]]:
+    """Name to (offset in bytes, shape, type); every array begins on 64 bytes."""
+    fields: list[tuple[str, tuple[int, ...], Any]] = [
+        ("header", (HEADER_WORDS,), np.int64),
+        ("levels", (FLOAT_WORDS,), np.float64),
+        ("command_words", (COMMANDS, 3), np.int64),
+        ("command_values", (COMMANDS,), np.float64),
+        ("pending_words", (PENDING, 3), np.int64),
+        ("pending_values", (PENDING,), np.float64),
+        ("midi_in", (MIDI_EVENTS, 2), np.int64),
+        ("midi_out", (MIDI_EVENTS, 2), np.int64),
+        ("slot_words", (slots, SLOT_WORDS), np.int64),
+        ("slot_levels", (slots, SLOT_FLOATS), np.float64),
+        ("stream", (stream_frames, 2), np.float32),
+    ]
+    out, offset = {}, 0
+    for name, shape, kind in fields:
+        out[name] = (offset, shape, kind)
+        offset += -(-int(np.prod(shape)) * np.dtype(kind).itemsize // 64) * 64
+    out["size"] = (offset, (), np.int64)
+    return out
+
+
+class AudioMemory:
+    """Views of the segment. Make it with `create` or `attach`."""
+
+    def __init__(self, block: SharedMemory, slots: int, stream_frames: int) -> None:
+        self._block: SharedMemory | None = block
+        self.name = block.name
+        self.arrays: dict[str, NDArray[Any]] = {
+            name: np.ndarray(shape, kind, buffer=block.buf, offset=offset)
+            for name, (offset, shape, kind) in _layout(slots, stream_frames).items()
+            if name != "size"
+        }
+        self.header: NDArray[np.int64] = self.arrays["header"]
+        self.levels: NDArray[np.float64] = self.arrays["levels"]
+        self.stream = StreamRing(self.header, self.arrays["stream"])
+        self.commands = CommandRing(self.header, self.arrays["command_words"], self.arrays["command_values"])
+        self.midi = MidiRing(self.header, self.arrays["midi_in"], Word.MIDI_IN_HEAD, Word.MIDI_IN_TAIL)
+        self.midi_out = MidiRing(self.header, self.arrays["midi_out"], Word.MIDI_OUT_HEAD, Word.MIDI_OUT_TAIL)
+
+    @classmethod
+    def create(cls, name: str, *, slots: int = 64, stream_frames: int = 1 << 17) -> AudioMemory:
+        """Make the segment. Its creator has to `unlink` it."""
+        size = _layout(slots, stream_frames)["size"][0]
+        memory = cls(SharedMemory(name=name, create=True, size=size), slots, stream_frames)
+        memory.header[Word.STREAM_SIZE] = stream_frames
+        memory.header[Word.SLOTS] = slots
+        memory.header[Word.STREAM_BEGIN] = memory.header[Word.STREAM_END] = FOREVER
+        memory.header[Word.LOOP_FRAMES] = 48_000
+        memory.levels[Level.MASTER_GAIN] = memory.levels[Level.MASTER_TARGET] = 1.0
+        memory.levels[Level.LIMITER] = memory.levels[Level.LIMITER_LOWEST] = 1.0
+        memory.arrays["slot_levels"][:, 0] = 1.0
+        memory.header[Word.MAGIC] = MAGIC
+        return memory
+
+    @classmethod
+    def attach(cls, name: str) -> AudioMemory:
+        """Views of a segment that another process made.
+
+        Raises:
+            AudioError: it is gone, or of another version.
+        """
+        block = attach_shared(name)
+        head = np.ndarray((HEADER_WORDS,), np.int64, buffer=block.buf)
+        magic, slots, frames = int(head[Word.MAGIC]), int(head[Word.SLOTS]), int(head[Word.STREAM_SIZE])
+        del head
+        if magic != MAGIC:
+            block.close()
+            raise AudioError(f"shared memory {name} is of another version")
+        return cls(block, slots, frames)
+
+    @property
+    def frame(self) -> int:
+        """Frames played since the audio process began."""
+        return int(self.header[Word.FRAME])
+
+    @property
+    def slots(self) -> int:
+        return int(self.header[Word.SLOTS])
+
+    def slot(self, index: int) -> SlotView:
+        row = self.arrays["slot_words"][index]
+        return SlotView(SlotState(int(row[SlotWord.STATE])), int(row[SlotWord.POSITION]), int(row[SlotWord.FRAMES]),
+                        int(row[SlotWord.LAUNCHES]))  # fmt: skip
+
+    @property
+    def stats(self) -> AudioStats:
+        """A snapshot; reading it starts new peaks."""
+        h, f = self.header, self.levels
+        lowest = max(float(f[Level.LIMITER_LOWEST]), 1e-6)
+        out = AudioStats(
+            xruns=int(h[Word.XRUNS]), callbacks=int(h[Word.CALLBACKS]), late_cycles=int(h[Word.LATE_CYCLES]),
+            underruns=int(h[Word.UNDERRUNS]), underrun_frames=int(h[Word.UNDERRUN_FRAMES]), fault=int(h[Word.FAULT]),
+            peak_left=float(f[Level.PEAK_LEFT]), peak_right=float(f[Level.PEAK_RIGHT]),
+            limiter_reduction_db=float(-20 * np.log10(lowest)), max_callback_us=int(h[Word.MAX_CALLBACK_US]),
+            queue_frames=max(self.stream.written - self.frame, 0) if self.stream.running else 0,
+        )  # fmt: skip
+        f[Level.PEAK_LEFT] = f[Level.PEAK_RIGHT] = 0.0
+        f[Level.LIMITER_LOWEST] = 1.0
+        return out
+
+    def close(self) -> None:
+        """Let go of the views. The segment stays."""
+        if self._block is None:
+            return
+        self.arrays.clear()
+        for name in ("header", "levels", "stream", "commands", "midi", "midi_out"):
+            if hasattr(self, name):
+                delattr(self, name)
+        try:
+            self._block.close()
+        except BufferError:  # a view lives on somewhere; the mapping goes with the process
+            pass
+        self._block = None
+
+    def unlink(self) -> None:
+        """Remove the segment. Only its creator does that."""
+        block = self._block or attach_shared(self.name)
+        try:
+            resource_tracker.register(block._name, "shared_memory")  # type: ignore[attr-defined]
+            block.unlink()
+        except FileNotFoundError:
+            pass
+
+
+def attach_shared(name: str) -> SharedMemory:
+    """Attach to shared memory that another process owns.
+
+    Python 3.11 would remove it when this process ends; so the tracker is told to forget it.
+
+    Raises:
+        AudioError: there is none of that name.
+    """
+    try:
+        block = SharedMemory(name=name)
+    except FileNotFoundError as error:
+        raise AudioError(f"shared memory {name} is gone") from error
+    resource_tracker.unregister(block._name, "shared_memory")  # type: ignore[attr-defined]
+    return block

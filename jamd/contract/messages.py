@@ -1,0 +1,247 @@
+"""Messages between the processes: small frozen values, each with what happens to it when its queue is full.
+
+COALESCE: only the newest of its key is kept. DROP_OLDEST: the oldest of its kind goes. NEVER: it stays, whatever the queue holds.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar
+
+import msgspec
+
+from jamd.contract.clock import Clock
+
+
+class Overflow(Enum):
+    COALESCE = "coalesce"
+    DROP_OLDEST = "drop_oldest"
+    NEVER = "never"
+
+
+class Message(msgspec.Struct, frozen=True, tag=True):
+    """Base of all messages."""
+
+    overflow: ClassVar[Overflow] = Overflow.NEVER
+
+    @property
+    def key(self) -> str:
+        """Messages of one key replace each other where they coalesce."""
+        return type(self).__name__
+
+
+# --- anybody ----------------------------------------------------------------------------------------------------------
+
+
+class Hello(Message, frozen=True):
+    """First message on every channel."""
+
+    role: str
+    pid: int
+
+
+class Shutdown(Message, frozen=True):
+    pass
+
+
+# --- control to engine --------------------------------------------------------------------------------------------------
+
+
+class EngineState(Message, frozen=True):
+    """The whole desired state, for an engine that has just come up."""
+
+    clock: Clock
+    chart_text: str
+    chart_bar: int
+    chord_text: str | None
+    chord_beat: float
+    params: dict[str, float]
+    parts: dict[str, bool]
+    style: str
+    jam_from: int | None = None
+    jam_until: int | None = None
+
+
+class SetClock(Message, frozen=True):
+    clock: Clock
+
+
+class SetChart(Message, frozen=True):
+    """`bar` is the clock's bar at which the chart's first bar falls."""
+
+    text: str
+    bar: int
+
+
+class SetChord(Message, frozen=True):
+    """A chord from a beat of the clock on; None: the chart again."""
+
+    text: str | None
+    beat: float
+
+
+class SetParam(Message, frozen=True):
+    overflow: ClassVar[Overflow] = Overflow.COALESCE
+    name: str
+    value: float
+
+    @property
+    def key(self) -> str:
+        return f"SetParam {self.name}"
+
+
+class SetPart(Message, frozen=True):
+    name: str
+    on: bool
+    frame: int
+
+
+class SetStyle(Message, frozen=True):
+    text: str
+
+
+class JamStart(Message, frozen=True):
+    frame: int
+
+
+class JamStop(Message, frozen=True):
+    frame: int
+
+
+class Panic(Message, frozen=True):
+    pass
+
+
+class RenderClip(Message, frozen=True):
+    slot: int
+    """From 0."""
+    request: int
+    bars: int
+    tempo: float
+    beats_per_bar: int
+    chart_text: str
+    style: str
+    seed: int | None
+
+
+# --- engine to control --------------------------------------------------------------------------------------------------
+
+
+class EngineProgress(Message, frozen=True):
+    overflow: ClassVar[Overflow] = Overflow.DROP_OLDEST
+    text: str
+    fraction: float
+
+
+class EngineReady(Message, frozen=True):
+    model: str
+    parameters: int
+    device: str
+    warm_up_s: float
+    real_time_factor: float
+
+
+class EngineStatus(Message, frozen=True):
+    overflow: ClassVar[Overflow] = Overflow.DROP_OLDEST
+    real_time_factor: float
+    frame_ms_p50: float
+    frame_ms_p99: float
+    queue_ms: float
+    skipped_frames: int
+    jam: bool
+    bar: int
+    chord: str
+    slow: str
+
+
+class ClipReady(Message, frozen=True):
+    slot: int
+    request: int
+    name: str
+    """Of the shared memory: float32 [frames, 2]."""
+    frames: int
+    bars: int
+    tempo: float
+    seed: int
+    chart_text: str
+    seconds_to_render: float
+
+
+class ClipFailed(Message, frozen=True):
+    slot: int
+    request: int
+    code: str
+    message: str
+
+
+class Applied(Message, frozen=True):
+    """A change is in what is written from `frame` on."""
+
+    overflow: ClassVar[Overflow] = Overflow.DROP_OLDEST
+    address: str
+    value_json: str
+    frame: int
+
+
+class EngineError(Message, frozen=True):
+    code: str
+    message: str
+
+
+# --- control and audio ----------------------------------------------------------------------------------------------------
+
+
+class ClipAttach(Message, frozen=True):
+    slot: int
+    name: str
+    frames: int
+    loop: bool
+
+
+class ClipDetach(Message, frozen=True):
+    slot: int
+
+
+class AudioReady(Message, frozen=True):
+    backend: str
+    rate: int
+    block: int
+    ports: list[str]
+
+
+class ClipAttached(Message, frozen=True):
+    slot: int
+    name: str
+
+
+class ClipDetached(Message, frozen=True):
+    slot: int
+
+
+class AudioFault(Message, frozen=True):
+    message: str
+
+
+# --- supervisor and control -------------------------------------------------------------------------------------------------
+
+
+class StopChild(Message, frozen=True):
+    """Control passes the request on, or ends itself."""
+
+    role: str
+
+
+class Ready(Message, frozen=True):
+    """All processes are up."""
+
+    osc: str
+    backend: str
+    model: str
+    real_time_factor: float
+
+
+AnyMessage = (
+    Hello | Shutdown | EngineState | SetClock | SetChart | SetChord | SetParam | SetPart | SetStyle | JamStart | JamStop | Panic
+    | RenderClip | EngineProgress | EngineReady | EngineStatus | ClipReady | ClipFailed | Applied | EngineError | ClipAttach
+    | ClipDetach | AudioReady | ClipAttached | ClipDetached | AudioFault | StopChild | Ready
+)  # fmt: skip

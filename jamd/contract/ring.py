@@ -1,0 +1,139 @@
+"""Rings in shared memory, each with exactly one producer and one consumer.
+
+A record is written before the head moves past it; x86 and the interpreter keep that order, and the audio thread fences.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FOREVER = 1 << 62
+# header words, as in memory.Word
+_FRAME, _EPOCH, _BEGIN, _WRITTEN, _END, _COMMAND_HEAD, _COMMAND_TAIL = 1, 2, 3, 4, 5, 6, 7
+
+
+class StreamRing:
+    """The jam's time line: the sample of absolute frame f lies at f modulo the size. Engine writes, the audio thread reads.
+
+    What is written too late is never heard: time goes on.
+    """
+
+    def __init__(self, header: NDArray[np.int64], samples: NDArray[np.float32]) -> None:
+        self._header = header
+        self._samples = samples
+
+    @property
+    def size(self) -> int:
+        return len(self._samples)
+
+    @property
+    def running(self) -> bool:
+        """A run has begun and its end has not been played."""
+        return bool(self._header[_BEGIN] < FOREVER and self._header[_FRAME] < self._header[_END])
+
+    @property
+    def written(self) -> int:
+        """The frame up to which the run is written."""
+        return int(self._header[_WRITTEN])
+
+    @property
+    def played(self) -> int:
+        """The frame that the audio thread plays next."""
+        return int(self._header[_FRAME])
+
+    def begin(self, frame: int) -> None:
+        """Start a run at an absolute frame; what was written before no longer counts."""
+        h = self._header
+        h[_BEGIN] = FOREVER
+        h[_END] = FOREVER
+        h[_WRITTEN] = frame
+        h[_EPOCH] += 1
+        h[_BEGIN] = frame
+
+    def end(self, frame: int) -> None:
+        """Nothing sounds from this frame on."""
+        self._header[_END] = frame
+
+    def write(self, block: NDArray[np.float32]) -> None:
+        """Append. Shape: [frames, 2], at most half the ring's size.
+
+        Raises:
+            ValueError: the block does not fit.
+        """
+        count = len(block)
+        if block.ndim != 2 or block.shape[1] != 2 or count > self.size // 2:
+            raise ValueError(f"a block is [frames, 2] with at most {self.size // 2} frames, not {block.shape}")
+        at = self.written % self.size
+        first = min(count, self.size - at)
+        self._samples[at : at + first] = block[:first]
+        self._samples[: count - first] = block[first:]
+        self._header[_WRITTEN] += count
+
+    def late(self) -> int:
+        """Frames by which the writing lies behind the playing; 0 if none."""
+        return max(self.played - self.written, 0)
+
+    def skip_to(self, frame: int) -> None:
+        """Go on writing at a later frame; what lies between is missing."""
+        at, end = self.written, min(frame, self.written + self.size)
+        for place in range(at, end, self.size // 2):
+            stop = min(place + self.size // 2, end)
+            index = np.arange(place, stop) % self.size
+            self._samples[index] = 0.0
+        self._header[_WRITTEN] = max(frame, self.written)
+
+
+class CommandRing:
+    """Commands of control to the audio thread, each with the frame at which it takes effect."""
+
+    def __init__(self, header: NDArray[np.int64], words: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        self._header = header
+        self._words = words
+        self._values = values
+
+    def push(self, op: int, frame: int, index: int = 0, value: float = 0.0) -> bool:
+        """Queue a command; a frame that has passed means at once. False if the ring is full."""
+        head = int(self._header[_COMMAND_HEAD])
+        if head - int(self._header[_COMMAND_TAIL]) >= len(self._values):
+            return False
+        place = head % len(self._values)
+        self._words[place] = (frame, int(op), index)
+        self._values[place] = value
+        self._header[_COMMAND_HEAD] = head + 1
+        return True
+
+
+class MidiRing:
+    """Short MIDI messages with their frames. A record is (frame, bytes packed: length, then up to 7 bytes)."""
+
+    def __init__(self, header: NDArray[np.int64], records: NDArray[np.int64], head: int, tail: int) -> None:
+        self._header = header
+        self._records: NDArray[Any] = records
+        self._head = int(head)
+        self._tail = int(tail)
+
+    def push(self, frame: int, message: bytes) -> bool:
+        """Queue a message of up to 7 bytes. False if the ring is full or the message too long."""
+        head = int(self._header[self._head])
+        if len(message) > 7 or head - int(self._header[self._tail]) >= len(self._records):
+            return False
+        packed = len(message)
+        for index, byte in enumerate(message):
+            packed |= byte << (8 * (index + 1))
+        self._records[head % len(self._records)] = (frame, packed if packed < 1 << 63 else packed - (1 << 64))
+        self._header[self._head] = head + 1
+        return True
+
+    def pop(self) -> tuple[int, bytes] | None:
+        """The oldest message, or None."""
+        tail = int(self._header[self._tail])
+        if tail == int(self._header[self._head]):
+            return None
+        frame, packed = (int(x) for x in self._records[tail % len(self._records)])
+        self._header[self._tail] = tail + 1
+        packed &= (1 << 64) - 1
+        length = packed & 0xFF
+        return frame, bytes((packed >> (8 * (index + 1))) & 0xFF for index in range(min(length, 7)))

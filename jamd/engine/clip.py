@@ -1,0 +1,113 @@
+"""A clip: a number of bars rendered by itself, block by block, so that the jam can go on between two blocks.
+
+A looping clip is given one bar of run-up, the chart's last, which is not part of it: the loop's end is cross-faded with the end of
+the run-up, so that the join is what the music really did one sample before its start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jamd.contract.chart import Chart
+from jamd.contract.clock import Clock, ClockSegment
+from jamd.contract.units import FRAME_SAMPLES, PARTS, SAMPLE_RATE
+from model.generator.events import PlannedNote
+from model.generator.performer import Models, Performer
+from model.generator.situation import Situation
+from model.style.words import Style
+
+CROSSFADE: Final = int(0.02 * SAMPLE_RATE)
+START_FADE: Final = 64
+
+
+@dataclass(frozen=True)
+class ClipRequest:
+    chart: Chart
+    tempo: float
+    frames: int
+    seed: int = 0
+    loop: bool = False
+    style: Style = field(default_factory=Style)
+    parts: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(PARTS, True))
+    density: float = 0.5
+    energy: float = 0.5
+    register: float = 0.5
+    swing: float = 0.0
+    temperature: float = 1.0
+    top_p: float = 0.95
+
+
+def frames_of_bars(bars: int, tempo: float, beats_per_bar: int) -> int:
+    """Length of whole bars, to the sample."""
+    return round(bars * beats_per_bar * 60.0 / tempo * SAMPLE_RATE)
+
+
+class ClipRender:
+    """Renders a request with `advance()` until `done`; then `audio` is [frames, 2] and `notes` is what was played."""
+
+    def __init__(self, models: Models, request: ClipRequest) -> None:
+        self.request = request
+        chart = request.chart
+        per_bar = chart.beats_per_bar
+        run_up_bars = 1 if request.loop else 0
+        self.run_up = frames_of_bars(run_up_bars, request.tempo, per_bar)
+        segment = ClockSegment(frame=0, beat=0.0, tempo=request.tempo, beats_per_bar=per_bar, bar_beat=0.0, bar=-run_up_bars)
+        self.run_up_beats = run_up_bars * per_bar
+        situation = Situation(
+            clock=Clock(segments=(segment,), playing=True),
+            charts=[(0, chart)],
+            density=request.density,
+            energy=request.energy,
+            register=request.register,
+            swing=request.swing,
+            parts=dict(request.parts),
+            style=request.style,
+        )
+        self.performer = Performer(models, situation, 0, request.seed)
+        self.performer.set_sampling(request.temperature, request.top_p)
+        self._total = self.run_up + request.frames
+        self._buffer = np.zeros((self._total + FRAME_SAMPLES, 2), np.float32)
+        self._written = 0
+
+    @property
+    def done(self) -> bool:
+        return self._written >= self._total
+
+    @property
+    def progress(self) -> float:
+        return min(self._written / self._total, 1.0)
+
+    def advance(self) -> None:
+        """One block of 640 frames."""
+        self._buffer[self._written : self._written + FRAME_SAMPLES] = self.performer.block()
+        self._written += FRAME_SAMPLES
+
+    @property
+    def audio(self) -> NDArray[np.float32]:
+        """The clip. Shape: [frames, 2], within -1..1."""
+        out = self._buffer[self.run_up : self._total].copy()
+        if self.request.loop:
+            n = min(CROSSFADE, self.run_up, len(out))
+            ramp = np.linspace(0.0, 1.0, n, dtype=np.float32)[:, None]
+            out[-n:] = out[-n:] * np.sqrt(1 - ramp) + self._buffer[self.run_up - n : self.run_up] * np.sqrt(ramp)
+        else:
+            n = min(START_FADE, len(out))
+            out[:n] *= np.linspace(0.0, 1.0, n, dtype=np.float32)[:, None]
+            n = min(CROSSFADE, len(out))
+            out[-n:] *= np.linspace(1.0, 0.0, n, dtype=np.float32)[:, None]
+        return np.clip(np.nan_to_num(out), -1.0, 1.0)
+
+    @property
+    def notes(self) -> list[PlannedNote]:
+        """What was played; beats count from the start of the clip."""
+        beats = self.request.frames / SAMPLE_RATE * self.request.tempo / 60.0
+        out = []
+        for note in self.performer.played:
+            beat = note.beat - self.run_up_beats
+            if -1e-6 <= beat < beats:
+                out.append(PlannedNote(note.part, note.pitch, note.velocity, beat, min(note.length, beats - beat)))
+        return out

@@ -1,0 +1,23 @@
+"""Where things lie: configuration, data, caches. `JAMD_HOME` overrides all of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def home() -> Path | None:
+    text = os.environ.get("JAMD_HOME")
+    return Path(text) if text else None
+
+
+def config_file() -> Path:
+    base = home()
+    return (base if base is not None else Path(platformdirs.user_config_dir("jamd"))) / "jamd.toml"
+
+
+def cache_folder() -> Path:
+    base = home()
+    return base / "cache" if base is not None else Path(platformdirs.user_cache_dir("jamd"))

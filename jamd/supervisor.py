@@ -1,0 +1,168 @@
+"""Starts the processes, watches them, and stops them in reverse order, leaving nothing behind.
+
+    control (socket, OSC) > audio (JACK) > engine (model)
+
+The supervisor owns the shared memory: it makes it first and removes it last, together with every clip of the run. A dead engine is
+started again and gets its state from control; without audio or control there is nothing left to play, and the run ends.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from jamd.contract import messages as m
+from jamd.contract.channel import Channel
+from jamd.contract.config import Config
+from jamd.contract.errors import AudioError, ChannelClosed, FailureError
+from jamd.contract.memory import AudioMemory
+
+STOP_S = 5.0
+MAX_RESTARTS = 5
+START_S = 120.0
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    audio: str = "jack"
+    model: str = "small"
+    device: str = "auto"
+    config: Config = field(default_factory=Config)
+
+
+def check_audio(kind: str) -> None:
+    """See at once whether the output can work, before any process is started.
+
+    Raises:
+        AudioError: no JACK server, a wrong rate, or a file that cannot be.
+    """
+    if kind == "jack":
+        import bridges.jack
+
+        bridges.jack.open_client("jamd-probe").close()
+    elif kind.startswith("file:"):
+        folder = Path(kind[5:]).resolve().parent
+        if not kind[5:] or not folder.is_dir():
+            raise AudioError(f"cannot write {kind[5:]!r}: there is no folder {folder}", code="file")
+
+
+class Supervisor:
+    """One run."""
+
+    def __init__(self, options: RunOptions, say: Callable[[str], None] = print) -> None:
+        self.options = options
+        self._say = say
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._restarts: deque[float] = deque(maxlen=MAX_RESTARTS)
+        self._stopping = False
+        self._prefix = f"jamd-{os.getpid()}-{secrets.token_hex(3)}"
+        self._folder = Path(tempfile.mkdtemp(prefix="jamd-"))
+        self._socket = self._folder / "control.sock"
+
+    def _spawn(self, role: str, *extra: str) -> None:
+        config = msgspec.json.encode(self.options.config).decode()
+        command = [sys.executable, "-m", f"jamd.{role}", "--memory", self._prefix, "--socket", str(self._socket)]
+        self._children[role] = subprocess.Popen([*command, "--config", config, *extra], stdin=subprocess.DEVNULL)
+
+    def _start_engine(self) -> None:
+        self._spawn("engine", "--model", self.options.model, "--device", self.options.device)
+
+    def run(self) -> int:
+        """Until a signal or a failure; returns the exit status.
+
+        Raises:
+            FailureError: the start failed; its child has said why.
+        """
+        check_audio(self.options.audio)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        memory = AudioMemory.create(self._prefix)
+        channel: Channel | None = None
+        try:
+            self._spawn("control")
+            channel = self._connect()
+            self._spawn("audio", "--audio", self.options.audio)
+            self._start_engine()
+            return self._watch(channel)
+        finally:
+            self._end(channel)
+            memory.close()
+            memory.unlink()
+            for left in Path("/dev/shm").glob(f"{self._prefix}*"):
+                left.unlink(missing_ok=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def _connect(self) -> Channel:
+        deadline = time.monotonic() + START_S
+        while True:
+            if self._children["control"].poll() is not None:
+                raise FailureError("the control process did not start")
+            try:
+                return Channel.connect(self._socket, "supervisor", timeout=0.2)
+            except ChannelClosed:
+                if self._stopping or time.monotonic() > deadline:
+                    raise
+
+    def _watch(self, channel: Channel) -> int:
+        while not self._stopping:
+            try:
+                messages = channel.receive(timeout=0.1)
+            except ChannelClosed:
+                messages = []
+            for message in messages:
+                if isinstance(message, m.Ready):
+                    self._say(
+                        f"jamd: ready osc={message.osc} audio={message.backend} model={message.model} "
+                        f"real_time_factor={message.real_time_factor:.2f}"
+                    )
+            for role, child in list(self._children.items()):
+                status = child.poll()
+                if status is None:
+                    continue
+                if role != "engine" or (status == 1 and not self._restarts):
+                    raise FailureError(f"the {role} process ended with status {status}")
+                self._restart(status)
+        return 0
+
+    def _restart(self, status: int) -> None:
+        now = time.monotonic()
+        if len(self._restarts) == MAX_RESTARTS and now - self._restarts[0] < 60:
+            raise FailureError(f"the engine failed {MAX_RESTARTS} times in a minute")
+        self._restarts.append(now)
+        print(f"jamd: the engine ended with status {status} and is started again", file=sys.stderr, flush=True)
+        self._start_engine()
+
+    def _end(self, channel: Channel | None) -> None:
+        """Engine, audio, control: each is asked, then given time, then killed."""
+        for role in ("engine", "audio", "control"):
+            child = self._children.get(role)
+            if child is None:
+                continue
+            if child.poll() is None and channel is not None:
+                with suppress(ChannelClosed):
+                    channel.send(m.StopChild(role=role))
+            elif child.poll() is None:
+                child.kill()
+            try:
+                child.wait(timeout=STOP_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        if channel is not None:
+            channel.close()

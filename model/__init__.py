@@ -1,0 +1,1 @@
+"""The music model: codec, planner, player and their training. Knows nothing of the daemon."""

@@ -1,0 +1,66 @@
+"""What the codec is trained on: companded spectrum, multi-resolution STFT (Yamamoto et al. 2020) and log-mel distance."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from jamd.contract.units import SAMPLE_RATE
+
+
+def mel_filters(bins: int, bands: int, rate: int = SAMPLE_RATE) -> Tensor:
+    """Triangular mel filters (HTK scale), each of unit sum. Shape: [bins, bands]."""
+
+    def mel(hz: float) -> float:
+        return 2595.0 * math.log10(1.0 + hz / 700.0)
+
+    edges = torch.linspace(mel(20.0), mel(rate / 2), bands + 2, dtype=torch.float64)
+    hz = 700.0 * (10.0 ** (edges / 2595.0) - 1.0)
+    frequency = torch.linspace(0, rate / 2, bins, dtype=torch.float64)[:, None]
+    rise = (frequency - hz[:-2]) / (hz[1:-1] - hz[:-2])
+    fall = (hz[2:] - frequency) / (hz[2:] - hz[1:-1])
+    weight = torch.minimum(rise, fall).clamp(min=0)
+    return (weight / weight.sum(dim=0).clamp(min=1e-9)).float()
+
+
+class SpectralLoss(nn.Module):
+    """Spectral convergence and log magnitude over several STFT sizes, and log-mel L1 at the middle size.
+
+    Each item is compared in one random direction between left and right, drawn anew each time: half the cost of
+    both channels, the same expectation over directions. Frames overlap by half.
+
+    Shape: audio [batch, 2, samples] twice; returns (stft, mel) scalars.
+    """
+
+    def __init__(self, sizes: tuple[int, ...] = (256, 1024, 4096), bands: int = 96, mel_size: int = 1024) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.mel_size = mel_size
+        for size in sizes:
+            self.register_buffer(f"window{size}", torch.hann_window(size), persistent=False)
+        self.register_buffer("filters", mel_filters(mel_size // 2 + 1, bands), persistent=False)
+
+    def _magnitude(self, audio: Tensor, size: int) -> Tensor:
+        """Shape: [batch, samples] to [batch, bins, frames]."""
+        spectrum = torch.stft(audio, size, size // 2, window=getattr(self, f"window{size}"), center=False, return_complex=True)
+        return torch.sqrt(spectrum.real.square() + spectrum.imag.square() + 1e-9)
+
+    def forward(self, estimate: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        angle = torch.rand(len(target), 1, 1, device=target.device) * math.pi
+        direction = torch.cat((angle.cos(), angle.sin()), dim=1)
+        a, b = (estimate * direction).sum(dim=1), (target * direction).sum(dim=1)
+        stft = a.new_zeros(())
+        mel = a.new_zeros(())
+        for size in self.sizes:
+            x = self._magnitude(a, size)
+            with torch.no_grad():
+                y = self._magnitude(b, size)
+            convergence = torch.linalg.vector_norm(y - x) / torch.linalg.vector_norm(y).clamp(min=1e-3)
+            stft = stft + convergence + F.l1_loss(torch.log(x + 1e-3), torch.log(y + 1e-3))
+            if size == self.mel_size:
+                filters: Tensor = self.filters  # type: ignore[assignment]
+                mel = F.l1_loss(torch.log(x.transpose(1, 2) @ filters + 1e-4), torch.log(y.transpose(1, 2) @ filters + 1e-4))
+        return stft / len(self.sizes), mel

@@ -1,0 +1,96 @@
+"""Sizes of every network as frozen dataclasses. Importable without torch.
+
+A checkpoint carries its own config; these are the named presets from which training starts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final, Self
+
+from jamd.contract.units import FRAME_RATE, FRAME_SAMPLES
+
+
+class _Config:
+    """Round trip to plain values for a checkpoint's header."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Build from plain values.
+
+        Raises:
+            ValueError: a key that this config does not have.
+        """
+        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"{cls.__name__} has no field {', '.join(unknown)}")
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class CodecConfig(_Config):
+    """Causal MDCT codec: 48 kHz stereo to `levels` codes of `codebook_size` at 75 Hz."""
+
+    hop: int = FRAME_SAMPLES
+    width: int = 384
+    encoder_blocks: int = 4
+    decoder_blocks: int = 8
+    expansion: int = 3
+    kernel: int = 7
+    latent: int = 64
+    levels: int = 8
+    codebook_size: int = 2048
+    compression: float = 1.0
+    """Slope of the asinh companding of whitened MDCT coefficients."""
+
+    @property
+    def bits_per_second(self) -> float:
+        return FRAME_RATE * self.levels * (self.codebook_size - 1).bit_length()
+
+
+@dataclass(frozen=True)
+class PlayerConfig(_Config):
+    """Autoregressive transformer over codec frames, one step a frame, all levels by a depth head."""
+
+    width: int = 384
+    layers: int = 8
+    heads: int = 6
+    feedforward: int = 1536
+    window: int = 512
+    """Attention reaches this many steps back (6.8 s at 75 Hz); no more than the crops of the training."""
+    levels: int = 4
+    """Codec levels that are written; the codec decodes any number."""
+    codebook_size: int = 2048
+    latent: int = 64
+    """Width of the codec's latent, which is how codes enter."""
+    depth_width: int = 256
+    depth_layers: int = 1
+
+
+@dataclass(frozen=True)
+class PlannerConfig(_Config):
+    """Autoregressive transformer over note events, a chord-aware head a field."""
+
+    width: int = 256
+    layers: int = 4
+    heads: int = 4
+    feedforward: int = 1024
+    context: int = 1536
+    """Events of the past that attention reaches."""
+
+
+CODEC: Final = {"small": CodecConfig()}
+PLAYER: Final = {
+    "small": PlayerConfig(),
+    "paper": PlayerConfig(
+        width=1024, layers=24, heads=16, feedforward=4096, window=750, levels=8, depth_width=512, depth_layers=2
+    ),
+    "base": PlayerConfig(
+        width=1536, layers=24, heads=24, feedforward=6144, window=750, levels=8, depth_width=768, depth_layers=2
+    ),
+}
+PLANNER: Final = {"small": PlannerConfig()}

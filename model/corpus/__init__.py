@@ -1,0 +1,1 @@
+"""The corpus: an endless rule-based jazz band, from a seed to notes, stems, mix and labels. No torch."""

@@ -1,0 +1,168 @@
+"""From notes to sound: FluidSynth with a General MIDI soundfont, one stem a part, a room, a mix; and MIDI files.
+
+The synthesiser is kept for the life of the process. Events fall on blocks of 64 frames (1.3 ms), FluidSynth's own grain.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import fftconvolve
+
+from jamd.contract.errors import FailureError
+from jamd.contract.units import PARTS, SAMPLE_RATE
+from model.corpus.notes import Notes
+from model.corpus.piece import Piece
+
+Audio = NDArray[np.float32]
+SOUNDFONT: Final = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
+BLOCK: Final = 64
+
+
+class Synth:
+    """FluidSynth with its float output. One stem at a time."""
+
+    def __init__(self, soundfont: Path) -> None:
+        import fluidsynth
+
+        if not soundfont.is_file():
+            raise FailureError(f"no soundfont at {soundfont}: install fluid-soundfont-gm or set JAMD_SOUNDFONT")
+        self._synth: Any = fluidsynth.Synth(gain=0.5, samplerate=float(SAMPLE_RATE))
+        self._synth.setting("synth.reverb.active", 0)
+        self._synth.setting("synth.chorus.active", 0)
+        self._synth.setting("synth.polyphony", 128)
+        self._font = self._synth.sfload(str(soundfont))
+        self._write = fluidsynth._fl.fluid_synth_write_float
+        self._write.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int,
+                                ctypes.c_void_p, ctypes.c_int, ctypes.c_int]  # fmt: skip
+
+    def stem(self, notes: Notes, bank: int, program: int, frames: int) -> Audio:
+        """Sound of one part. Shape: [frames, 2]."""
+        synth = self._synth
+        channel = 9 if bank == 128 else 0
+        synth.system_reset()
+        synth.program_select(channel, self._font, bank, program)
+        out = np.zeros((frames, 2), np.float32)
+        if len(notes) == 0:
+            return out
+        begin = np.round(notes["start"] * SAMPLE_RATE / BLOCK).astype(np.int64) * BLOCK
+        end = np.round((notes["start"] + notes["duration"]) * SAMPLE_RATE / BLOCK).astype(np.int64) * BLOCK
+        end = np.maximum(end, begin + BLOCK)
+        events = [(int(b), 1, int(n["pitch"]), int(n["velocity"])) for b, n in zip(begin, notes, strict=True)]
+        if bank != 128:
+            events += [(int(e), 0, int(n["pitch"]), 0) for e, n in zip(end, notes, strict=True)]
+        events.sort()
+        now = 0
+        address = out.ctypes.data
+        for at, on, pitch, velocity in [*events, (frames, -1, 0, 0)]:
+            at = min(at, frames)
+            if at > now:
+                self._write(synth.synth, at - now, address + now * 8, 0, 2, address + now * 8, 1, 2)
+                now = at
+            if on == 1:
+                synth.noteon(channel, pitch, velocity)
+            elif on == 0:
+                synth.noteoff(channel, pitch)
+        return out
+
+
+@cache
+def synth() -> Synth:
+    """This process' synthesiser."""
+    return Synth(Path(os.environ.get("JAMD_SOUNDFONT", SOUNDFONT)))
+
+
+def render_stems(piece: Piece, *, tail_seconds: float = 0.0) -> dict[str, Audio]:
+    """Sound of each part that plays, with its gain and place in the stereo field. Shape of each: [frames, 2]."""
+    frames = round(piece.seconds * SAMPLE_RATE) + round(tail_seconds * SAMPLE_RATE)
+    out: dict[str, Audio] = {}
+    for index, name in enumerate(PARTS):
+        notes = piece.notes[piece.notes["part"] == index]
+        if len(notes) == 0:
+            continue
+        bank, program = piece.programs[name]
+        stem = synth().stem(notes, bank, program, frames)
+        mix = piece.mix[name]
+        gain = 10 ** (mix.gain_db / 20)
+        angle = (mix.pan + 1) * np.pi / 4
+        stem *= np.array([np.cos(angle), np.sin(angle)], np.float32) * np.float32(gain * np.sqrt(2))
+        out[name] = stem
+    return out
+
+
+def _room(seed: int, seconds: float) -> Audio:
+    """Exponentially decaying stereo noise, a little dull, silent for the first 8 ms. Shape: [frames, 2]."""
+    rng = np.random.default_rng([77, seed])
+    n = int(seconds * SAMPLE_RATE)
+    noise = rng.standard_normal((n, 2)) * np.exp(-6.9 * np.arange(n) / n)[:, None]
+    noise[: int(0.008 * SAMPLE_RATE)] = 0.0
+    dull = np.array([0.25, 0.5, 0.25])
+    for channel in range(2):
+        noise[:, channel] = np.convolve(noise[:, channel], dull, mode="same")
+    return (noise / np.sqrt((noise**2).sum(axis=0))).astype(np.float32)
+
+
+def master(piece: Piece, dry: Audio) -> Audio:
+    """Room, level and a soft ceiling. Shape: [frames, 2] to the same, peak under 0.98."""
+    mix = dry
+    if piece.room_s > 0:
+        impulse = _room(piece.seed, piece.room_s)
+        wet = np.stack([fftconvolve(dry[:, c], impulse[:, c])[: len(dry)] for c in range(2)], axis=1)
+        mix = dry + np.float32(piece.room_gain * 2.0) * wet.astype(np.float32)
+    loud = np.sort((mix.reshape(-1, 2)[: len(mix) // 4800 * 4800] ** 2).reshape(-1, 4800, 2).mean(axis=(1, 2)))
+    level = np.sqrt(loud[len(loud) // 2 :].mean()) if len(loud) else 0.0
+    mean_energy = float(piece.energy.mean())
+    target = 10 ** ((-23.0 + 7.0 * mean_energy + piece.level_db) / 20)
+    mix = mix * np.float32(target / max(level, 1e-4))
+    over = np.abs(mix) > 0.7
+    mix[over] = (np.sign(mix) * (0.7 + 0.27 * np.tanh((np.abs(mix) - 0.7) / 0.27)))[over]
+    return mix.astype(np.float32)
+
+
+def render_mix(piece: Piece) -> Audio:
+    """The whole band. Shape: [frames, 2]."""
+    stems = render_stems(piece)
+    frames = round(piece.seconds * SAMPLE_RATE)
+    dry = np.zeros((frames, 2), np.float32)
+    for stem in stems.values():
+        dry += stem
+    return master(piece, dry)
+
+
+def write_midi(notes: Notes, path: Path, tempo: float, beats_per_bar: int = 4, programs: Any = None) -> None:
+    """Write notes as a standard MIDI file of type 1, one track a part, 480 ticks a beat."""
+    import mido
+
+    file = mido.MidiFile(ticks_per_beat=480)
+    head = mido.MidiTrack()
+    head.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo)))
+    head.append(mido.MetaMessage("time_signature", numerator=beats_per_bar, denominator=4))
+    file.tracks.append(head)
+    for index, name in enumerate(PARTS):
+        chosen = notes[notes["part"] == index]
+        if len(chosen) == 0:
+            continue
+        channel = 9 if name == "drums" else index
+        track = mido.MidiTrack()
+        track.append(mido.MetaMessage("track_name", name=name))
+        if programs and name in programs:
+            track.append(mido.Message("program_change", channel=channel, program=int(programs[name])))
+        events = []
+        for note in chosen:
+            begin = round(float(note["beat"]) * 480)
+            end = max(round((float(note["beat"]) + float(note["length"])) * 480), begin + 1)
+            events.append((begin, 1, int(note["pitch"]), int(note["velocity"])))
+            events.append((end, 0, int(note["pitch"]), 0))
+        now = 0
+        for at, on, pitch, velocity in sorted(events):
+            kind = "note_on" if on else "note_off"
+            track.append(mido.Message(kind, channel=channel, note=pitch, velocity=velocity, time=at - now))
+            now = at
+        file.tracks.append(track)
+    file.save(str(path))

@@ -1,0 +1,112 @@
+"""What the band is asked to do, over musical time: clock, charts, chord override, knobs, parts, style. No torch."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+from jamd.contract.chart import Bar, Chart, Chord
+from jamd.contract.clock import Clock, ClockSegment
+from jamd.contract.units import PARTS
+from model.generator.events import BeatContext
+from model.style.words import Style
+
+
+def auto_swing(tempo: float, feel: str | None) -> float:
+    """Share of the beat that the first eighth takes when nobody says: the corpus's own curve by tempo.
+
+    Medians of the Weimar Jazz Database: ratio about 1.2 at 60-110 bpm, 1.5-1.7 at 110-240, 1.2 above.
+    """
+    if feel in ("bossa", "funk"):
+        return 0.5
+    if tempo < 90:
+        return 0.57
+    if tempo < 200:
+        return 0.62
+    return max(0.62 - (tempo - 200) * 0.0012, 0.53)
+
+
+@dataclass
+class Situation:
+    """Desired state. Beats are the clock's; bar numbers are the clock's.
+
+    `charts` holds (bar at which its first bar falls, chart), by rising bar; `overrides` (beat, chord or None for the chart again).
+    """
+
+    clock: Clock
+    charts: list[tuple[int, Chart]]
+    overrides: list[tuple[float, Chord | None]] = field(default_factory=list)
+    density: float | None = 0.5
+    energy: float | None = 0.5
+    register: float | None = 0.5
+    swing: float = 0.0
+    """0: by tempo."""
+    parts: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(PARTS, True))
+    style: Style = field(default_factory=Style)
+
+    def segment_at(self, beat: float) -> ClockSegment:
+        found = self.clock.segments[0]
+        for segment in self.clock.segments:
+            if segment.beat <= beat + 1e-9:
+                found = segment
+        return found
+
+    def bar_of(self, beat: float) -> tuple[int, float, ClockSegment]:
+        """Bar number, beat in the bar, and the clock's segment in force."""
+        segment = self.segment_at(beat)
+        bars = math.floor((beat - segment.bar_beat) / segment.beats_per_bar + 1e-9)
+        return segment.bar + bars, max(beat - segment.bar_beat - bars * segment.beats_per_bar, 0.0), segment
+
+    def chart_at(self, bar: int) -> tuple[int, Chart]:
+        """The chart in force in a bar, and the bar at which it began."""
+        index = bisect_right([start for start, _ in self.charts], bar) - 1
+        return self.charts[max(index, 0)]
+
+    def set_chart(self, chart: Chart, bar: int) -> None:
+        """From `bar` on; charts that were to begin later are dropped, and what lies long back is forgotten."""
+        self.charts = [(start, old) for start, old in self.charts if start < bar][-2:] + [(bar, chart)]
+
+    def set_chord(self, chord: Chord | None, beat: float) -> None:
+        self.overrides = [(start, old) for start, old in self.overrides if start < beat][-4:] + [(beat, chord)]
+
+    def override_at(self, beat: float) -> Chord | None:
+        found = None
+        for start, chord in self.overrides:
+            if start <= beat + 1e-9:
+                found = chord
+        return found
+
+    def harmony(self, beat: float) -> tuple[Chart, float, int]:
+        """Chart in force, position in it in beats, bar in the form."""
+        bar, within, segment = self.bar_of(beat)
+        start, chart = self.chart_at(bar)
+        chord = self.override_at(beat)
+        if chord is not None:
+            single = Chart(beats_per_bar=segment.beats_per_bar, bars=(Bar(((0.0, chord),)),))
+            return single, within, (bar - start) % len(chart.bars)
+        return chart, (bar - start) * chart.beats_per_bar + within, (bar - start) % len(chart.bars)
+
+    def swing_at(self, tempo: float) -> float:
+        return self.swing if self.swing > 0 else auto_swing(tempo, self.style.feel)
+
+    def context(self, beat: int) -> BeatContext:
+        """What the planner is told of a beat."""
+        _, within, segment = self.bar_of(beat)
+        chart, chart_beat, form_bar = self.harmony(beat)
+        feel = self.style.feel
+        if feel is None:
+            feel = "waltz" if segment.beats_per_bar == 3 else "ballad" if segment.tempo < 76 else "swing"
+        return BeatContext(
+            chart=chart,
+            chart_beat=chart_beat,
+            bar=form_bar,
+            beat_in_bar=int(within),
+            tempo=segment.tempo,
+            parts=tuple(self.parts[name] for name in PARTS),
+            swing=self.swing_at(segment.tempo),
+            density=self.density,
+            energy=self.energy,
+            register=self.register,
+            feel=feel,
+        )

@@ -1,0 +1,1 @@
+"""What a style in words means for the band."""

@@ -1,0 +1,167 @@
+"""Train the planner on endless notes: `python -m model.training.planner OUT --minutes M`.
+
+Worker processes make pieces without rendering them; training draws crops from a reservoir of the newest ones, each in a random key.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections import deque
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.checkpoint import save_weights
+from model.config import PLANNER
+from model.generator.events import (
+    FIELDS,
+    REST,
+    BeatContext,
+    Events,
+    blank,
+    encode,
+    transpose_contexts,
+)
+from model.generator.planner import Planner
+from model.training.loop import Budget, Loop
+
+VALID_SEEDS = range(900_000_000, 900_000_048)
+DROPPED = {"swing": 0.2, "density": 0.2, "energy": 0.2, "register": 0.3, "feel": 0.2, "form": 0.15}
+
+
+@dataclass(frozen=True)
+class PlannerPiece:
+    events: Events
+    beats: NDArray[np.int64]
+    contexts: NDArray[np.float32]
+    """One row a beat."""
+
+
+def contexts_of(piece: Any) -> NDArray[np.float32]:
+    """What the planner is told of each beat of a piece. Shape: [beats, CONTEXT_WIDTH]."""
+    rows = []
+    per_bar = piece.beats_per_bar
+    for beat in range(piece.bars * per_bar + 1):
+        bar = min(beat // per_bar, piece.bars - 1)
+        rows.append(
+            BeatContext(
+                chart=piece.chart,
+                chart_beat=float(beat),
+                bar=beat // per_bar % max(len(piece.chart.bars), 1),
+                beat_in_bar=beat % per_bar,
+                tempo=piece.tempo,
+                parts=tuple(bool(x) for x in piece.parts[bar]),
+                swing=piece.swing,
+                density=float(piece.density[bar]),
+                energy=float(piece.energy[bar]),
+                register=float(piece.register[bar]),
+                feel=piece.feel,
+            ).vector()
+        )
+    return np.stack(rows)
+
+
+def make(seed: int) -> PlannerPiece:
+    """Events and contexts of the corpus piece of a seed."""
+    from model.corpus.piece import make_piece
+
+    piece = make_piece(seed)
+    events, beats = encode(piece.notes)
+    return PlannerPiece(events, np.minimum(beats, piece.bars * piece.beats_per_bar), contexts_of(piece))
+
+
+def crop(piece: PlannerPiece, rng: np.random.Generator, length: int) -> tuple[Events, NDArray[np.float32]]:
+    """A random stretch in a random key; shorter pieces are padded with rests that the loss leaves out."""
+    count = len(piece.events)
+    start = int(rng.integers(count - length + 1)) if count > length else 0
+    events = piece.events[start : start + length].copy()
+    contexts = piece.contexts[piece.beats[start : start + length]]
+    if start:  # as at the start of a stream: the beat of the first event is where the count begins
+        events[0, 0] = 0
+    shift = int(rng.integers(-5, 7))
+    pitched = (events[:, 2] != 2) & (events[:, 2] != REST)
+    events[pitched, 3] = np.clip(events[pitched, 3] + shift, 0, 127)
+    contexts = transpose_contexts(contexts, shift)
+    for name, share in DROPPED.items():
+        if rng.random() < share:
+            blank(contexts, name)
+    if len(events) < length:
+        short = length - len(events)
+        events = np.concatenate((events, np.tile([[0, 0, REST, 0, 0, 0]], (short, 1))))
+        contexts = np.concatenate((contexts, np.zeros((short, contexts.shape[1]), np.float32)))
+    return events, contexts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--preset", default="small", choices=sorted(PLANNER))
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--length", type=int, default=512)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--reservoir", type=int, default=3000)
+    parser.add_argument("--first-seed", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    torch.manual_seed(options.seed)
+    rng = np.random.default_rng(options.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    planner = Planner(PLANNER[options.preset]).to(device)
+    print(f"{sum(p.numel() for p in planner.parameters()) / 1e6:.2f} M parameters", flush=True)
+    pool = get_context("spawn").Pool(options.workers)
+    seeds = itertools.count(options.first_seed)
+    waiting = deque(pool.apply_async(make, (next(seeds),)) for _ in range(2 * options.workers))
+    pieces: deque[PlannerPiece] = deque(maxlen=options.reservoir)
+
+    def take(wait: bool) -> None:
+        """Move a finished piece into the reservoir and order the next; workers never run far ahead."""
+        if wait or waiting[0].ready():
+            pieces.append(waiting.popleft().get())
+            waiting.append(pool.apply_async(make, (next(seeds),)))
+
+    while len(pieces) < 64:
+        take(wait=True)
+    valid = [make(seed) for seed in VALID_SEEDS]
+    optimiser = torch.optim.AdamW(planner.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.02)
+
+    def loss_of(items: list[tuple[Events, NDArray[np.float32]]]) -> tuple[Tensor, dict[str, float]]:
+        events = torch.from_numpy(np.stack([e for e, _ in items])).to(device)
+        contexts = torch.from_numpy(np.stack([c for _, c in items])).to(device)
+        with torch.autocast(device, dtype=torch.bfloat16):
+            losses = planner(events, contexts).float()
+        padded = (events[..., 2] == REST) & (events[..., 0] == 0)
+        weight = (~padded).unsqueeze(-1).float()
+        mean = (losses * weight).sum(dim=(0, 1)) / weight.sum()
+        return mean.sum(), {name: float(value) for name, value in zip(FIELDS, mean.detach(), strict=True)}
+
+    def step(number: int) -> tuple[Tensor, dict[str, float]]:
+        take(wait=False)
+        chosen = [pieces[int(rng.integers(len(pieces)))] for _ in range(options.batch)]
+        loss, figures = loss_of([crop(piece, rng, options.length) for piece in chosen])
+        return loss, figures | {"pieces": float(len(pieces))}
+
+    @torch.no_grad()
+    def validate() -> dict[str, float]:
+        fixed = np.random.default_rng(0)
+        loss, figures = loss_of([crop(piece, fixed, options.length) for piece in valid])
+        figures["loss"] = float(loss)
+        save_weights(options.out / "planner.safetensors", planner, "planner", planner.config.to_dict(), figures)
+        return figures
+
+    try:
+        Loop(planner, optimiser, step, options.out, Budget(options.minutes, options.rate), validate).run()
+    finally:
+        pool.terminate()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""Clips and the situation that steers them, with small untrained networks: what is exact is exact with any weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from jamd.contract.chart import parse_chart, parse_chord
+from jamd.contract.clock import Clock, ClockSegment
+from jamd.contract.errors import EngineError, FailureError
+from jamd.contract.units import FRAME_SAMPLES, PARTS, SAMPLE_RATE
+from jamd.engine.clip import CROSSFADE, ClipRender, ClipRequest, frames_of_bars
+from jamd.engine.offline import render_clip
+from model.codec import Codec
+from model.config import CodecConfig, PlannerConfig, PlayerConfig
+from model.generator.performer import Models, Performer, load_models
+from model.generator.planner import Planner
+from model.generator.player import Player
+from model.generator.situation import Situation
+from model.style.words import read_style
+
+CHART = parse_chart("| Dm7 G7 | Cmaj7 | A7 |")
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    torch.manual_seed(0)
+    codec = Codec(CodecConfig(width=16, encoder_blocks=1, decoder_blocks=1, latent=8, levels=3, codebook_size=16))
+    torch.nn.init.normal_(codec.decoder.leave.weight, std=0.2)
+    for book in codec.quantizer.books():
+        book.codes.normal_()
+    planner = Planner(PlannerConfig(width=16, layers=1, heads=2, feedforward=32, context=64))
+    player = Player(
+        PlayerConfig(width=16, layers=1, heads=2, feedforward=32, window=16, levels=3, codebook_size=16, latent=8,
+                     depth_width=16)
+    )  # fmt: skip
+    player.set_codebooks(torch.stack([book.codes for book in codec.quantizer.books()]))
+    for module in (codec, planner, player):
+        module.eval().requires_grad_(False)
+    return Models("tiny", codec, planner, player)
+
+
+def run(models: Models, request: ClipRequest) -> ClipRender:
+    render = ClipRender(models, request)
+    while not render.done:
+        render.advance()
+    return render
+
+
+@pytest.mark.parametrize("tempo", [61.3, 120.0, 277.0])
+@pytest.mark.parametrize("loop", [False, True])
+def test_clip_is_exactly_as_long_as_its_bars(models: Models, tempo: float, loop: bool) -> None:
+    frames = frames_of_bars(2, tempo, 4)
+    assert frames == round(2 * 4 * 60 / tempo * SAMPLE_RATE)
+    clip = run(models, ClipRequest(CHART, tempo, frames, seed=3, loop=loop))
+    assert clip.audio.shape == (frames, 2)
+    assert clip.audio.dtype == np.float32
+    assert 0 < np.abs(clip.audio).max() <= 1.0
+    assert all(0 <= note.beat < 8 for note in clip.notes)
+
+
+def test_same_seed_same_bytes(models: Models, tmp_path: Path) -> None:
+    request = ClipRequest(CHART, 140.0, frames_of_bars(1, 140.0, 4), seed=7)
+    for name in ("a", "b"):
+        render_clip(models, request, tmp_path / f"{name}.wav", tmp_path / f"{name}.mid")
+    render_clip(models, replace(request, seed=8), tmp_path / "c.wav")
+    a, b, c = ((tmp_path / f"{name}.wav").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+    assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
+    info = soundfile.info(tmp_path / "a.wav")
+    assert (info.samplerate, info.channels, info.frames) == (SAMPLE_RATE, 2, request.frames)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mid", "a.wav", "b.mid", "b.wav", "c.wav"]
+
+
+def test_missing_folder_is_one_clear_error(models: Models, tmp_path: Path) -> None:
+    request = ClipRequest(CHART, 200.0, 640, seed=7)
+    with pytest.raises(FailureError, match="cannot write"):
+        render_clip(models, request, tmp_path / "none" / "a.wav")
+
+
+def test_loop_joins_without_a_jump(models: Models) -> None:
+    """The end runs into what the stream really did before the start."""
+    frames = frames_of_bars(1, 180.0, 4)
+    clip = run(models, ClipRequest(CHART, 180.0, frames, seed=5, loop=True))
+    audio, buffer = clip.audio, clip._buffer
+    before = buffer[clip.run_up - 1]
+    np.testing.assert_allclose(audio[-1], np.clip(before, -1, 1), atol=1e-5)
+    np.testing.assert_allclose(audio[0], np.clip(buffer[clip.run_up], -1, 1), atol=1e-6)
+    np.testing.assert_allclose(
+        audio[:-CROSSFADE], np.clip(buffer[clip.run_up : clip.run_up + frames - CROSSFADE], -1, 1), atol=1e-6
+    )
+
+
+def test_parts_that_are_off_are_not_planned(models: Models) -> None:
+    parts = dict.fromkeys(PARTS, False) | {"bass": True}
+    clip = run(models, ClipRequest(CHART, 160.0, frames_of_bars(4, 160.0, 4), seed=1, parts=parts))
+    assert {note.part for note in clip.notes} <= {PARTS.index("bass")}
+
+
+def situation(**changes: object) -> Situation:
+    return Situation(clock=Clock.started(0, 120.0, 4), charts=[(0, CHART)], **changes)  # type: ignore[arg-type]
+
+
+def test_new_chart_is_in_force_from_its_bar() -> None:
+    s = situation()
+    s.set_chart(parse_chart("| Eb7 |"), 2)
+    assert s.context(7).chart is CHART
+    assert s.context(8).chart.chord_at(s.context(8).chart_beat).symbol == "Eb7"
+    assert s.harmony(8.0)[1] == 0.0
+    s.set_chart(parse_chart("| F7 | Bb7 |"), 1)
+    assert [chart.bars[0].chords[0][1].symbol for _, chart in s.charts][1:] == ["F7"]
+
+
+def test_chord_holds_until_the_chart_resumes() -> None:
+    s = situation()
+    s.set_chord(parse_chord("F#7"), 5.0)
+    s.set_chord(None, 9.0)
+
+    def at(beat: float) -> str:
+        chart, place, _ = s.harmony(beat)
+        return chart.chord_at(place).symbol
+
+    assert [at(b) for b in (4.9, 5.0, 8.9, 9.0)] == ["Cmaj7", "F#7", "F#7", "A7"]
+
+
+def test_metre_and_tempo_follow_the_clock() -> None:
+    clock = Clock((ClockSegment(0, 0.0, 120.0, 4, 0.0, 0), ClockSegment(192_000, 8.0, 60.0, 3, 8.0, 2)), True)
+    s = Situation(clock=clock, charts=[(0, CHART), (2, parse_chart("3/4 | C7 | F7 |"))])
+    assert s.bar_of(7.5)[:2] == (1, 3.5)
+    assert s.bar_of(8.0)[:2] == (2, 0.0)
+    assert s.bar_of(11.5)[:2] == (3, 0.5)
+    context = s.context(11)
+    assert (context.tempo, context.beat_in_bar, context.feel) == (60.0, 0, "waltz")
+    assert context.chart.chord_at(context.chart_beat).symbol == "F7"
+
+
+def test_performer_follows_a_chart_that_changes_under_way(models: Models) -> None:
+    s = situation()
+    performer = Performer(models, s, 0, seed=2)
+    while performer.beat < 1.5:
+        performer.block()
+    performer.look_ahead(6.0, 10_000)
+    s.set_chart(parse_chart("| Eb7 |"), 1)
+    before = [note for note in performer.plan.notes if note.beat < 4]
+    performer.replan(4.0)
+    assert [note for note in performer.plan.notes if note.beat < 4] == before
+    assert performer.plan.known_until <= 4
+    assert performer.plan.context(4) is performer.plan.context(4)
+    performer.block()
+    assert performer.frame == (performer.steps - 1) * FRAME_SAMPLES
+
+
+def test_skipped_time_is_left_out(models: Models) -> None:
+    performer = Performer(models, situation(), 9600, seed=2)
+    assert performer.frame == 9600
+    performer.block()
+    assert performer.frame == 9600 + FRAME_SAMPLES
+    performer.skip(75)
+    assert performer.frame == 9600 + 76 * FRAME_SAMPLES
+    assert np.isfinite(performer.block()).all()
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="huge-codec"):
+        load_models("huge", tmp_path)
+
+
+def test_style_words() -> None:
+    style = read_style("Brazilian bossa with a trumpet and a Rhodes")
+    assert style.feel == "bossa"
+    assert (style.programs["horn"], style.programs["piano"]) == (56, 4)
+    assert read_style("qwertz 123").feel is None

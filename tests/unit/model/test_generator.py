@@ -1,0 +1,171 @@
+"""Planner and player: what trains is what plays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from jamd.contract.chart import parse_chart
+from model.conditioning import CONTROL_WIDTH, ROLL_WIDTH
+from model.config import PlannerConfig, PlayerConfig
+from model.generator.events import FIELDS, REST, TICKS, BeatContext, encode
+from model.generator.planner import Planner, PlanStream
+from model.generator.player import Player
+from model.generator.sampling import sample
+
+PLAYER = PlayerConfig(width=32, layers=2, heads=2, feedforward=64, window=12, levels=3, codebook_size=16, latent=8,
+                      depth_width=16)  # fmt: skip
+PLANNER = PlannerConfig(width=32, layers=2, heads=2, feedforward=64, context=64)
+
+
+@pytest.fixture(scope="module")
+def player() -> Player:
+    torch.manual_seed(0)
+    player = Player(PLAYER).eval().requires_grad_(False)
+    player.set_codebooks(torch.randn(4, 16, 8))
+    return player
+
+
+@pytest.fixture(scope="module")
+def planner() -> Planner:
+    torch.manual_seed(0)
+    return Planner(PLANNER).eval().requires_grad_(False)
+
+
+def test_player_step_draws_what_the_loss_scores(player: Player) -> None:
+    """With temperature 0 each drawn code is the most likely one of the batch pass over the drawn codes."""
+    torch.manual_seed(1)
+    controls, roll = torch.randn(1, 10, CONTROL_WIDTH), torch.rand(1, 10, ROLL_WIDTH)
+    state = player.make_state()
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.cat([player.step(controls[:, i : i + 1], roll[:, i : i + 1], state, generator, 0.0) for i in range(10)], dim=1)
+    scored = player(drawn, controls, roll)
+    for level in range(PLAYER.levels):
+        for other in range(PLAYER.codebook_size):
+            changed = drawn.clone()
+            changed[0, -1, level] = other
+            if level == PLAYER.levels - 1:
+                assert player(changed, controls, roll)[0, -1, level] >= scored[0, -1, level] - 1e-5
+    for step in range(10):
+        changed = drawn.clone()
+        changed[0, step, 0] = (changed[0, step, 0] + 1) % PLAYER.codebook_size
+        assert player(changed, controls, roll)[0, step, 0] >= scored[0, step, 0] - 1e-5
+
+
+def test_player_prefill_goes_on_from_given_frames(player: Player) -> None:
+    torch.manual_seed(2)
+    codes = torch.randint(0, 16, (1, 8, 3))
+    controls, roll = torch.randn(1, 9, CONTROL_WIDTH), torch.rand(1, 9, ROLL_WIDTH)
+    state = player.make_state()
+    player.prefill(codes, controls[:, :8], roll[:, :8], state)
+    drawn = player.step(controls[:, 8:], roll[:, 8:], state, torch.Generator(), 0.0)
+    first = drawn[0, 0, 0]
+    scores = torch.stack(
+        [player(torch.cat((codes, torch.full((1, 1, 3), other)), dim=1), controls, roll)[0, -1, 0] for other in range(16)]
+    )
+    assert int(scores.argmin()) == int(first)
+
+
+def test_player_is_the_same_for_the_same_seed(player: Player) -> None:
+    def run(seed: int) -> torch.Tensor:
+        state, generator = player.make_state(), torch.Generator().manual_seed(seed)
+        x, r = torch.zeros(1, 1, CONTROL_WIDTH), torch.zeros(1, 1, ROLL_WIDTH)
+        return torch.cat([player.step(x, r, state, generator) for _ in range(30)], dim=1)
+
+    assert torch.equal(run(5), run(5))
+    assert not torch.equal(run(5), run(6))
+
+
+def context_of(chart_text: str, parts: tuple[bool, ...] = (True,) * 4) -> object:
+    chart = parse_chart(chart_text)
+
+    def of(beat: int) -> BeatContext:
+        return BeatContext(chart, float(beat), beat // 4, beat % 4, 140.0, parts)
+
+    return of
+
+
+def test_planner_scores_what_the_stream_draws(planner: Planner) -> None:
+    """The batch pass over streamed events sees the very same hidden states: greedy draws are its most likely."""
+    of = context_of("| Dm7 G7 | Cmaj7 |")
+    stream = PlanStream(planner, of, 0, torch.Generator().manual_seed(1))  # type: ignore[arg-type]
+    stream.extend(1 << 20, most=20)
+    events = torch.tensor([event for event, _ in stream._events])[None]
+    beats = [beat for _, beat in stream._events]
+    contexts = torch.from_numpy(np.stack([of(beat).vector() for beat in beats]))[None]  # type: ignore[operator]
+    losses = planner(events, contexts)
+    assert losses.shape == (1, 20, len(FIELDS))
+    hidden = planner.transformer(torch.cat((planner.start.expand(1, 1, -1), planner.embed(events, contexts)), dim=1))
+    assert stream._hidden is not None
+    torch.testing.assert_close(stream._hidden, hidden[:, -1:], atol=1e-4, rtol=1e-4)
+
+
+def test_plan_is_in_order_and_keeps_to_the_parts(planner: Planner) -> None:
+    parts = (True, False, True, False)
+    stream = PlanStream(planner, context_of("| C7 |", parts), 4, torch.Generator().manual_seed(2))  # type: ignore[arg-type]
+    stream.extend(24)
+    assert stream.known_until >= 24
+    ticks = [(round(n.beat * TICKS), n.part, n.pitch) for n in stream.notes]
+    assert ticks == sorted(ticks)
+    assert ticks[0][0] >= 4 * TICKS
+    assert {n.part for n in stream.notes} <= {0, 2}
+
+
+def test_silent_band_plans_rests_only(planner: Planner) -> None:
+    stream = PlanStream(planner, context_of("| C7 |", (False,) * 4), 0, torch.Generator())  # type: ignore[arg-type]
+    stream.extend(40)
+    assert stream.notes == []
+
+
+def test_rewound_plan_is_as_if_it_had_never_been(planner: Planner) -> None:
+    """After a rewind the stream's memory is that of a stream that wrote only what was kept."""
+    of = context_of("| Dm7 | G7 |")
+    stream = PlanStream(planner, of, 0, torch.Generator().manual_seed(3))  # type: ignore[arg-type]
+    stream.extend(16)
+    cut = stream.notes[len(stream.notes) // 2].beat
+    kept = [n for n in stream.notes if n.beat < cut]
+    stream.rewind(cut)
+    assert stream.notes == kept
+    events = [event for event, _ in stream._events]
+    beats = [beat for _, beat in stream._events]
+    stream.extend(16)
+    after = [event for event, _ in stream._events]
+    assert after[: len(events)] == events
+    contexts = torch.from_numpy(np.stack([of(b).vector() for _, b in stream._events]))[None]  # type: ignore[operator]
+    hidden = planner.transformer(
+        torch.cat((planner.start.expand(1, 1, -1), planner.embed(torch.tensor(after)[None], contexts)), dim=1)
+    )
+    assert stream._hidden is not None
+    torch.testing.assert_close(stream._hidden, hidden[:, -1:], atol=1e-4, rtol=1e-4)
+    assert beats == sorted(beats)
+
+
+def test_forgotten_plan_still_rewinds(planner: Planner) -> None:
+    stream = PlanStream(planner, context_of("| Dm7 | G7 |"), 0, torch.Generator().manual_seed(4))  # type: ignore[arg-type]
+    for beat in range(4, 200, 4):
+        stream.extend(beat)
+        stream.forget(beat - 4)
+        assert all(n.beat >= beat - 4 for n in stream.notes)
+    count = len(stream._events)
+    stream.rewind(stream.known_until - 2)
+    stream.extend(210)
+    assert stream.known_until >= 210
+    assert count < 3000
+
+
+def test_encode_of_rests_matches_the_part_field() -> None:
+    assert FIELDS["part"] == REST + 1
+    assert encode(np.zeros(0, [("beat", "f8")]))[0].shape == (0, len(FIELDS))
+
+
+def test_sampling_keeps_the_nucleus() -> None:
+    logits = torch.log(torch.tensor([0.5, 0.3, 0.15, 0.05])).expand(4000, 4)
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.bincount(sample(logits, generator, 1.0, 0.75), minlength=4).float() / 4000
+    assert drawn[2:].sum() == 0
+    assert float(drawn[0]) == pytest.approx(0.625, abs=0.03)
+    full = torch.bincount(sample(logits, generator, 1.0, 1.0), minlength=4).float() / 4000
+    torch.testing.assert_close(full, torch.tensor([0.5, 0.3, 0.15, 0.05]), atol=0.03, rtol=0)
+    assert (sample(logits, generator, 0.0) == 0).all()
+    assert set(sample(logits, generator, 1.0, 1.0, top_k=1).tolist()) == {0}
