@@ -57,11 +57,11 @@ class PlayerConfig(_Config):
     """Autoregressive transformer over codec frames, one step a frame, all levels by a depth head."""
 
     width: int = 384
-    layers: int = 8
+    layers: int = 6
     heads: int = 6
     feedforward: int = 1536
-    window: int = 512
-    """Attention reaches this many steps back (6.8 s at 75 Hz); no more than the crops of the training."""
+    window: int = 256
+    """Attention reaches this many steps back (3.4 s at 75 Hz); no more than the crops of the training."""
     levels: int = 4
     """Codec levels that are written; the codec decodes any number."""
     codebook_size: int = 2048

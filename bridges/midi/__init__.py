@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from jamd.contract.errors import AudioError
@@ -55,8 +56,10 @@ class MidiInputs:
             return
         import rtmidi
 
+        sequencer = Path("/dev/snd/seq").exists()
+        api = rtmidi.API_UNSPECIFIED if sequencer else rtmidi.API_UNIX_JACK
         for name in names:
-            midi = rtmidi.MidiIn(name="jamd")
+            midi = rtmidi.MidiIn(rtapi=api, name="jamd-midi")
             ports: list[str] = midi.get_ports()
             found = next((index for index, port in enumerate(ports) if name.lower() in port.lower()), None)
             if found is None:

@@ -14,6 +14,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 from jamd.contract.chord import NO_CHORD, PLAIN, Chord, Family, parse_chord
@@ -56,7 +57,7 @@ class Chart:
             raise ValueError("a chart needs a bar")
         for bar in self.bars:
             beats = [beat for beat, _ in bar.chords]
-            rising = all(a < b for a, b in zip(beats, beats[1:], strict=False))
+            rising = all(a < b for a, b in pairwise(beats))
             if not beats or beats[0] != 0.0 or beats[-1] >= self.beats_per_bar or not rising:
                 raise ValueError(f"chords at beats {beats} do not make a bar of {self.beats_per_bar}")
 

@@ -30,7 +30,7 @@ _NOTE: Final = re.compile(r"[A-G](?:bb(?!\d)|##|[b#𝄪𝄫])?")
 _NO_CHORD: Final = re.compile(r"[Nn]\.?[Cc]\.?")
 _BASS: Final = re.compile(r"/(?:[A-Lac-ln-z][^/]*)?$")
 
-_MAJ: Final = r"(?:major|maj|Maj|MAJ|Ma|ma(?!dd|ug|lt)|M(?![iI])|j)"
+_MAJ: Final = r"(?:major|maj|Maj|MAJ|Ma|ma(?!dd|ug|lt)|M(?![iI]))"
 _TRIANGLE: Final = r"(?:[Δ∆△^]|j)"
 _HEADS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("half", re.compile(r"[øØ⌀∅]|half-?dim|h(?!alf)")),

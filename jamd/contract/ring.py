@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FOREVER = 1 << 62
+FADE = 96
+"""Frames of the fade-in after a skip (2 ms)."""
 # header words, as in memory.Word
 _FRAME, _EPOCH, _BEGIN, _WRITTEN, _END, _COMMAND_HEAD, _COMMAND_TAIL = 1, 2, 3, 4, 5, 6, 7
 
@@ -24,6 +26,7 @@ class StreamRing:
     def __init__(self, header: NDArray[np.int64], samples: NDArray[np.float32]) -> None:
         self._header = header
         self._samples = samples
+        self._fade_in = False
 
     @property
     def size(self) -> int:
@@ -47,6 +50,7 @@ class StreamRing:
     def begin(self, frame: int) -> None:
         """Start a run at an absolute frame; what was written before no longer counts."""
         h = self._header
+        self._fade_in = False
         h[_BEGIN] = FOREVER
         h[_END] = FOREVER
         h[_WRITTEN] = frame
@@ -66,6 +70,12 @@ class StreamRing:
         count = len(block)
         if block.ndim != 2 or block.shape[1] != 2 or count > self.size // 2:
             raise ValueError(f"a block is [frames, 2] with at most {self.size // 2} frames, not {block.shape}")
+        if self._fade_in and count:
+            self._fade_in = False
+            ramp = np.ones((count, 1), np.float32)
+            length = min(FADE, count)
+            ramp[:length, 0] = np.arange(length, dtype=np.float32) / FADE
+            block = block * ramp
         at = self.written % self.size
         first = min(count, self.size - at)
         self._samples[at : at + first] = block[:first]
@@ -77,7 +87,8 @@ class StreamRing:
         return max(self.played - self.written, 0)
 
     def skip_to(self, frame: int) -> None:
-        """Go on writing at a later frame; what lies between is missing."""
+        """Go on writing at a later frame; what lies between is silence, and the next block fades in."""
+        self._fade_in = True
         at, end = self.written, min(frame, self.written + self.size)
         for place in range(at, end, self.size // 2):
             stop = min(place + self.size // 2, end)

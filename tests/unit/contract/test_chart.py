@@ -86,7 +86,46 @@ FAMILIES = {
 }
 
 MODIFIERS = st.sampled_from(
-    ["m", "-", "maj", "Δ", "^", "o", "ø", "h", "+", "dim", "aug", "7", "9", "11", "13", "6", "69", "6/9", "5", "2", "sus", "sus2", "alt", "b5", "#5", "b9", "#9", "#11", "b13", "add9", "add#11", "no3", "no5", "(b9)", "(#11,b13)", "Maj7", "(maj7)", "j"]
+    [
+        "m",
+        "-",
+        "maj",
+        "Δ",
+        "^",
+        "o",
+        "ø",
+        "h",
+        "+",
+        "dim",
+        "aug",
+        "7",
+        "9",
+        "11",
+        "13",
+        "6",
+        "69",
+        "6/9",
+        "5",
+        "2",
+        "sus",
+        "sus2",
+        "alt",
+        "b5",
+        "#5",
+        "b9",
+        "#9",
+        "#11",
+        "b13",
+        "add9",
+        "add#11",
+        "no3",
+        "no5",
+        "(b9)",
+        "(#11,b13)",
+        "Maj7",
+        "(maj7)",
+        "j",
+    ]
 )
 
 
@@ -320,7 +359,9 @@ def test_near_misses_give_a_chart_or_a_chart_error(text: str) -> None:
     test_any_text_gives_a_chart_or_a_chart_error.hypothesis.inner_test(text)  # type: ignore[attr-defined]
 
 
-CHORDS = st.sampled_from(["Dm7", "G7", "Cmaj7", "F#m7b5", "B7alt", "Bb6/9", "Ebdim7", "Asus4", "D/F#", "N.C.", "C5"]).map(parse_chord)
+CHORDS = st.sampled_from(["Dm7", "G7", "Cmaj7", "F#m7b5", "B7alt", "Bb6/9", "Ebdim7", "Asus4", "D/F#", "N.C.", "C5"]).map(
+    parse_chord
+)
 
 
 @st.composite

@@ -1,0 +1,101 @@
+"""How the daemon begins and ends: nothing is left behind, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import soundfile
+
+from tests.conftest import wait_until
+from tests.system.conftest import start_daemon
+
+
+def test_file_output_behaves_like_jack(tmp_path: Path, shared_memory_is_clean: None) -> None:
+    """The same OSC, a WAV in place of ports; Ctrl-C ends it cleanly with the file whole."""
+    out = tmp_path / "out.wav"
+    daemon = start_daemon(f"file:{out}", tmp_path)
+    children = daemon.children()
+    assert len(children) == 3
+    daemon.client.send("/clock/tempo", 150)
+    daemon.client.send("/jam/chart", "| Fmaj7 | Gm7 C7 |")
+    daemon.client.send("/jam/start")
+    wait_until(lambda: daemon.status()["jam"]["state"] == "playing", 10, "the jam")
+    start = daemon.status()["jam"]["from_frame"]
+    wait_until(lambda: daemon.status()["clock"]["frame"] > start + 3 * 48_000, 30, "three seconds")
+    assert daemon.stop(signal.SIGINT) == 0, daemon.log.read_text()
+    assert not any(psutil.pid_exists(pid) for pid in children)
+    audio, rate = soundfile.read(out)
+    assert rate == 48_000
+    assert np.abs(audio[: start - 128]).max() == 0.0
+    assert np.sqrt((audio[start : start + 144_000] ** 2).mean()) > 1e-3
+    log = daemon.log.read_text()
+    assert "jamd: ready osc=127.0.0.1:" in log
+    assert "Traceback" not in log
+
+
+def test_dead_engine_is_started_again(tmp_path: Path, shared_memory_is_clean: None) -> None:
+    daemon = start_daemon("null", tmp_path)
+    engine = next(p for p in psutil.Process(daemon.process.pid).children() if "jamd.engine" in p.cmdline())
+    daemon.client.send("/jam/chart", "| Gb7 |")
+    engine.kill()
+    wait_until(lambda: not daemon.status()["engine"].get("ready"), 10, "the engine's end")
+    wait_until(daemon.ready, 60, "the engine's return")
+    daemon.client.send("/jam/start")
+    wait_until(lambda: daemon.status()["engine"].get("chord") == "Gb7", 20, "the chart that was set before")
+    assert daemon.stop(signal.SIGTERM) == 0
+
+
+def test_no_server_says_how_to_get_one(tmp_path: Path, shared_memory_is_clean: None) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "jamd", "run"], capture_output=True, text=True, timeout=60,
+        env=os.environ | {"JACK_DEFAULT_SERVER": f"none-{uuid.uuid4().hex[:6]}", "JAMD_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert result.returncode == 1
+    lines = [line for line in result.stderr.splitlines() if line.startswith("jamd:")]
+    assert len(lines) == 1
+    assert "jackd -d dummy" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (["run", "--audio", "tape"], 2, "--audio is jack, file:PATH or null"),
+        (["run", "--audio", "file:/nowhere/x.wav"], 1, "no folder"),
+        (["run", "--osc", "nonsense"], 2, "HOST:PORT"),
+        (["run", "--config", "/nowhere.toml"], 2, "no configuration file"),
+        (["render"], 2, "--out"),
+        (["render", "--out", "x.wav", "--chart", "| Dm7 | H7 |"], 2, "character 9"),
+        (["render", "--out", "x.wav", "--tempo", "10"], 2, "outside 40..320"),
+        (["render", "--out", "x.wav", "--parts", "tuba"], 2, "parts are"),
+        (["render", "--out", "x.wav", "--bars", "2", "--seconds", "3"], 2, "not allowed"),
+        (["render", "--out", "/nowhere/x.wav", "--bars", "1"], 1, "cannot write"),
+        (["send", "--connect", "127.0.0.1:1", "--timeout", "0.2", "/ping"], 1, "is jamd running"),
+        (["fly"], 2, "invalid choice"),
+        ([], 2, "COMMAND"),
+    ],
+)
+def test_errors_are_one_line(words: list[str], status: int, says: str, tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "jamd", *words], capture_output=True, text=True, timeout=120, cwd=tmp_path,
+        env=os.environ | {"JAMD_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert result.returncode == status, result.stderr
+    assert result.stderr.startswith("jamd: ")
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".wav"] == []
+
+
+@pytest.mark.parametrize("command", ["run", "render", "send", "describe", "doctor"])
+def test_every_command_has_help(command: str) -> None:
+    result = subprocess.run([sys.executable, "-m", "jamd", command, "--help"], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0
+    assert "usage: jamd" in result.stdout
