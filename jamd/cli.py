@@ -115,9 +115,7 @@ def run(options: argparse.Namespace) -> int:
     if options.audio not in ("jack", "null") and not options.audio.startswith("file:"):
         raise UsageError(f"--audio is jack, file:PATH or null, not {options.audio!r}")
     config = _config(options)
-    return Supervisor(
-        RunOptions(options.audio, options.model, options.device, config), lambda line: print(line, flush=True)
-    ).run()
+    return Supervisor(RunOptions(options.audio, options.model, options.device, config), lambda line: print(line, flush=True)).run()
 
 
 def render(options: argparse.Namespace) -> int:

@@ -68,11 +68,7 @@ def _model() -> Finding:
     from model.config import PLAYER
 
     folder = Path(importlib.util.find_spec("model").submodule_search_locations[0]) / "weights"  # type: ignore[union-attr,index]
-    sizes = [
-        name
-        for name in PLAYER
-        if all((folder / f"{name}-{kind}.safetensors").is_file() for kind in ("codec", "planner", "player"))
-    ]
+    sizes = [name for name in PLAYER if all((folder / f"{name}-{kind}.safetensors").is_file() for kind in ("codec", "planner", "player"))]
     if not sizes:
         return Finding("model", False, f"no weights in {folder}", "get the project with its weights")
     return Finding("model", True, f"{', '.join(sizes)} in {folder}")

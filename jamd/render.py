@@ -9,9 +9,9 @@ from typing import Any
 from bridges.charts import load_chart
 from jamd.contract.errors import UsageError
 from jamd.contract.units import PARTS, SAMPLE_RATE
-from jamd.engine.clip import ClipRequest, frames_of_bars
-from jamd.engine.offline import render_clip
 from jamd.render_options import RenderOptions
+from model.generator.clip import ClipRequest, frames_of_bars
+from model.generator.offline import render_clip
 from model.generator.performer import load_models
 from model.style.words import read_style
 

@@ -86,11 +86,7 @@ class PlannerConfig(_Config):
 CODEC: Final = {"small": CodecConfig()}
 PLAYER: Final = {
     "small": PlayerConfig(),
-    "paper": PlayerConfig(
-        width=1024, layers=24, heads=16, feedforward=4096, window=750, levels=8, depth_width=512, depth_layers=2
-    ),
-    "base": PlayerConfig(
-        width=1536, layers=24, heads=24, feedforward=6144, window=750, levels=8, depth_width=768, depth_layers=2
-    ),
+    "paper": PlayerConfig(width=1024, layers=24, heads=16, feedforward=4096, window=750, levels=8, depth_width=512, depth_layers=2),
+    "base": PlayerConfig(width=1536, layers=24, heads=24, feedforward=6144, window=750, levels=8, depth_width=768, depth_layers=2),
 }
 PLANNER: Final = {"small": PlannerConfig()}

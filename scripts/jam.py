@@ -220,9 +220,7 @@ def main() -> int:
         daemon = subprocess.Popen([sys.executable, "-m", "jamd", "run", "--audio", "jack"], start_new_session=True)
         processes.append(daemon)
         wait_for("the daemon", lambda: ready(client, daemon), 180)
-        print(
-            f"jam: the daemon is ready after {time.monotonic() - began:.1f} s; playing for {options.seconds:g} s at {TEMPO} bpm"
-        )
+        print(f"jam: the daemon is ready after {time.monotonic() - began:.1f} s; playing for {options.seconds:g} s at {TEMPO} bpm")
         ping = round_trip(client)
         recorder, keys = Recorder(), Keys()
         result = perform(client, keys, recorder, options.seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Final, Literal
 
 from jamd.contract.chart import MAX_BARS, NO_CHORD, Bar, Chart, Chord
@@ -47,7 +48,7 @@ def unfold(measures: Sequence[Measure]) -> list[int]:
             section, time = place, 1
         if measure.endings:
             last = _last_ending(measures, place)
-            wanted = (target or last) if jumped else min(time, last)
+            wanted = (target or last) if jumped else time
             if wanted not in measure.endings:
                 later = place + 1
                 if jumped and wanted > last:
@@ -124,7 +125,7 @@ def build_chart(measures: Sequence[Measure], beats_per_bar: int, title: str, sca
         if not row or row[0][0] > 0:
             row.insert(0, (Fraction(0), sounding))
         thin = [row[0]]
-        thin += [item for before, item in zip(row, row[1:], strict=False) if item[1] != before[1]]
+        thin += [item for before, item in pairwise(row) if item[1] != before[1]]
         sounding = row[-1][1]
         bars.append(Bar(tuple((float(beat), chord) for beat, chord in thin)))
     return Chart(beats_per_bar, tuple(bars), " ".join(title.split()))

@@ -262,9 +262,9 @@ class _Reader:
             self.measures.append(Measure(self.copied, Fraction(beats), endings=self.endings))
         if cells % beats == 0 or (beats % cells == 0 and len(found) == cells):
             places = [Fraction(cell * beats, cells) for cell, _ in found]
-        elif beats == 3 and cells == 4 and len(found) == 2:
-            places = [Fraction(min(cell, 2)) for cell, _ in found]
         else:
             places = [Fraction(beats * index, len(found)) for index in range(len(found))]
+            if (beats, len(found)) in ((4, 3), (3, 2)):
+                places = [Fraction(0), Fraction(2), Fraction(3)][: len(found)]
         places[0] = Fraction(0)
         return tuple((place, chord) for place, (_, chord) in zip(places, found, strict=True))

@@ -19,23 +19,13 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from bridges.charts.form import Measure, build_chart
-from jamd.contract.chart import MAX_BARS, NO_CHORD, Chart, Chord, parse_chord
+from bridges.charts.harmony import number, read_harmony
+from jamd.contract.chart import MAX_BARS, Chart, Chord
 from jamd.contract.errors import ChartError
 
 MAX_BYTES: Final = 64 << 20
 MAX_DEPTH: Final = 64
 CONTAINER: Final = "META-INF/container.xml"
-
-_KINDS: Final[Mapping[str, str]] = {
-    "major": "", "minor": "m", "augmented": "+", "diminished": "dim", "dominant": "7", "major-seventh": "maj7",
-    "minor-seventh": "m7", "diminished-seventh": "dim7", "augmented-seventh": "7#5", "half-diminished": "m7b5",
-    "major-minor": "mMaj7", "minor-major": "mMaj7", "major-sixth": "6", "minor-sixth": "m6", "dominant-ninth": "9",
-    "major-ninth": "maj9", "minor-ninth": "m9", "augmented-ninth": "9#5", "dominant-11th": "11", "major-11th": "maj11",
-    "minor-11th": "m11", "dominant-13th": "13", "major-13th": "maj13", "minor-13th": "m13", "suspended-second": "sus2",
-    "suspended-fourth": "sus4", "power": "5", "pedal": "5", "Neapolitan": "", "Italian": "7no5", "French": "7b5",
-    "German": "7", "Tristan": "m7b5", "maj69": "6/9", "min69": "m6/9",
-}  # fmt: skip
-_ALTERED: Final = {-1: "b", 1: "#"}
 
 _METRES: Final[Mapping[Fraction, tuple[int, Fraction]]] = {
     Fraction(4): (4, Fraction(1)),
@@ -187,11 +177,11 @@ class _Reader:
                 if child.find("chord") is None and child.find("grace") is None:
                     if furthest == 0 and not self.measures and child.tag != "backup":
                         self.late = child.tag == "forward" or child.find("rest") is not None
-                    step = _number(child.findtext("duration")) / self.divisions
+                    step = number(child.findtext("duration")) / self.divisions
                     now = max(now - step, Fraction(0)) if child.tag == "backup" else now + step
                     furthest = max(furthest, now)
             elif child.tag == "harmony":
-                place = max(now + _number(child.findtext("offset")) / self.divisions, Fraction(0))
+                place = max(now + number(child.findtext("offset")) / self.divisions, Fraction(0))
                 if (chord := read_harmony(child)) is not None:
                     chords[place] = chord
             elif child.tag == "barline":
@@ -207,13 +197,13 @@ class _Reader:
         self.lengths.append(furthest)
 
     def _attributes(self, element: Element) -> None:
-        divisions = _number(element.findtext("divisions"))
+        divisions = number(element.findtext("divisions"))
         if divisions > 0:
             self.divisions = divisions
         time = element.find("time")
         if time is None or time.find("senza-misura") is not None:
             return
-        beats, kind = _number(time.findtext("beats")), _number(time.findtext("beat-type"))
+        beats, kind = number(time.findtext("beats")), number(time.findtext("beat-type"))
         if beats <= 0 or kind <= 0:
             raise ChartError("a metre that cannot be read")
         bar, compound = beats * 4 / kind, beats == 12 and kind == 8
@@ -269,6 +259,9 @@ class _Reader:
             self.measures[max(index, 0)].to_coda = True
         if codas and codas[-1] < len(self.measures) and codas[-1] > 0:
             self.measures[codas[-1]].coda = True
+        for before, here, after in zip(self.measures, self.measures[1:], self.measures[2:], strict=False):
+            if here.repeat_end and not here.endings and before.endings and after.endings:
+                here.endings = before.endings
         out: list[Measure] = []
         room = Fraction(0)
         for index, (measure, length) in enumerate(zip(self.measures, self.lengths, strict=True)):
@@ -278,91 +271,15 @@ class _Reader:
                     self.measures[1].repeat_start = True
                 self.measures[1].segno |= measure.segno
                 continue
-            before = out[-1] if out else None
-            joins = before is not None and short and length <= room and not measure.repeat_start and not measure.segno
-            if joins and before is not None and not before.repeat_end and before.endings == measure.endings:
+            last = out[-1] if out else None
+            joins = last is not None and short and length <= room and not measure.repeat_start and not measure.segno
+            if joins and last is not None and not last.repeat_end and last.endings == measure.endings:
                 start = full - room
                 moved = tuple((start + beat, chord) for beat, chord in measure.chords if beat < length)
-                out[-1] = replace(measure, chords=before.chords + moved, length=full, repeat_start=before.repeat_start,
-                                  segno=before.segno)  # fmt: skip
+                out[-1] = replace(measure, chords=last.chords + moved, length=full, repeat_start=last.repeat_start,
+                                  segno=last.segno)  # fmt: skip
                 room -= length
             else:
                 out.append(measure)
                 room = full - length if short else Fraction(0)
         return out
-
-
-def read_harmony(element: Element) -> Chord | None:
-    """The chord of a `harmony` element; None if it has no root, as function symbols do.
-
-    Raises:
-        ChartError: it says something that is no chord.
-    """
-    kind = element.find("kind")
-    name = (kind.text or "").strip() if kind is not None else "major"
-    written = (kind.get("text") or "").strip() if kind is not None else ""
-    if name == "none":
-        return NO_CHORD
-    step = (element.findtext("root/root-step") or "").strip()
-    if not step:
-        return None
-    root = _note(step, element.findtext("root/root-alter"))
-    bass = element.find("bass")
-    slash = "" if bass is None else "/" + _note((bass.findtext("bass-step") or "").strip(), bass.findtext("bass-alter"))
-    if name not in _KINDS:
-        for suffix in (written, ""):
-            try:
-                return parse_chord(root + suffix + slash)
-            except ChartError:
-                continue
-    suffix = _KINDS.get(name, "")
-    degrees = [
-        (int(_number(d.findtext("degree-value"))), round(_number(d.findtext("degree-alter"))), d.findtext("degree-type"))
-        for d in element.findall("degree")
-    ]
-    for value, alter, action in degrees:
-        suffix = _with_degree(suffix, value, alter, (action or "add").strip())
-    try:
-        return parse_chord(root + suffix + slash)
-    except ChartError:
-        return parse_chord(root + _KINDS.get(name, "") + slash)
-
-
-def _with_degree(suffix: str, value: int, alter: int, action: str) -> str:
-    if action == "subtract":
-        return suffix + (f"no{value}" if value in (3, 5) else "")
-    if value == 7:
-        return _seventh(suffix, "maj7" if alter > 0 else "7")
-    if alter in _ALTERED:
-        degree = {2: 9, 4: 11, 6: 13}.get(value, value)
-        return suffix + (f"({_ALTERED[alter]}{degree})" if degree in (5, 9, 11, 13) else "")
-    if value == 9 and "sus4" in suffix and "7" in suffix:
-        return suffix.replace("7", "9")
-    return suffix + (f"add{value}" if value in (2, 4, 6, 9, 11, 13) else "")
-
-
-def _seventh(suffix: str, seventh: str) -> str:
-    """A seventh comes before what else there is: 7sus4, m7, maj7."""
-    if "7" in suffix:
-        return suffix
-    if suffix.startswith(("m", "dim", "+")) and not suffix.startswith("maj"):
-        head = "dim" if suffix.startswith("dim") else suffix[0]
-        return head + ("Maj7" if seventh == "maj7" else seventh) + suffix[len(head) :]
-    return seventh + suffix
-
-
-def _note(step: str, alter: str | None) -> str:
-    if not re.fullmatch("[A-G]", step):
-        raise ChartError(f"a note name {step!r} is not one of A to G")
-    shift = round(_number(alter))
-    if abs(shift) > 2:
-        raise ChartError(f"a note is altered by {shift} semitones")
-    return step + {0: "", 1: "#", -1: "b", 2: "𝄪", -2: "𝄫"}[shift]
-
-
-def _number(text: str | None) -> Fraction:
-    """A number in the file; 0 if it is not there."""
-    plain = (text or "0").strip()
-    if not re.fullmatch(r"-?\d{1,9}(?:\.\d{1,9})?", plain):
-        raise ChartError(f"{plain[:40]!r} is not a number")
-    return Fraction(plain)

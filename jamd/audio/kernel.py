@@ -117,9 +117,7 @@ def _drain(header: Array, command_words: Array, command_values: Array, pending_w
 
 
 @njit(cache=True, error_model="numpy")
-def _due(
-    now: int, header: Array, levels: Array, pending_words: Array, pending_values: Array, slots: Array, slot_levels: Array
-) -> int:
+def _due(now: int, header: Array, levels: Array, pending_words: Array, pending_values: Array, slots: Array, slot_levels: Array) -> int:
     """Apply, in their order, the commands that are due; returns the frame of the next one."""
     following = FOREVER
     count = header[PENDING_COUNT]

@@ -85,14 +85,10 @@ class Control:
         loop = asyncio.get_running_loop()
         await self.channels.start()
         try:
-            transport, _ = await loop.create_datagram_endpoint(
-                lambda: self.osc, local_addr=(self.config.osc.host, self.config.osc.port)
-            )
+            transport, _ = await loop.create_datagram_endpoint(lambda: self.osc, local_addr=(self.config.osc.host, self.config.osc.port))
         except OSError as error:
             await self.channels.close()
-            raise JamdError(
-                f"cannot listen on {self.config.osc.host}:{self.config.osc.port}: {error.strerror}", code="osc"
-            ) from error
+            raise JamdError(f"cannot listen on {self.config.osc.host}:{self.config.osc.port}: {error.strerror}", code="osc") from error
 
         def from_rtmidi(message: bytes) -> None:
             loop.call_soon_threadsafe(self.midi.handle, message)

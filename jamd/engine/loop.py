@@ -22,8 +22,8 @@ from jamd.contract.clock import Clock
 from jamd.contract.errors import JamdError
 from jamd.contract.memory import AudioMemory
 from jamd.contract.units import FRAME_SAMPLES, PARTS, SAMPLE_RATE
-from jamd.engine.clip import ClipRender, ClipRequest, frames_of_bars
 from jamd.engine.meter import StepMeter
+from model.generator.clip import ClipRender, ClipRequest, frames_of_bars
 from model.generator.performer import Models, Performer
 from model.generator.situation import Situation
 from model.style.words import read_style
@@ -196,9 +196,7 @@ class Engine:
 
     def _cancel_jobs(self) -> None:
         for job in self.jobs:
-            self.channel.send(
-                m.ClipFailed(slot=job.message.slot, request=job.message.request, code="cancelled", message="cancelled")
-            )
+            self.channel.send(m.ClipFailed(slot=job.message.slot, request=job.message.request, code="cancelled", message="cancelled"))
         self.jobs.clear()
 
     def queued(self) -> int:

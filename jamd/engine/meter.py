@@ -33,8 +33,5 @@ class StepMeter:
     def complaint(self) -> str:
         """One line when the engine is too slow for this machine, else empty."""
         if len(self._times) > FRAME_RATE and self.real_time_factor > 1.0:
-            return (
-                f"the model takes {self.real_time_factor:.2f} of real time on this machine: "
-                f"{self.skipped_frames} frames were left out"
-            )
+            return f"the model takes {self.real_time_factor:.2f} of real time on this machine: {self.skipped_frames} frames were left out"
         return ""

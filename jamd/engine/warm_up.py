@@ -6,7 +6,7 @@ import time
 
 from jamd.contract.chart import parse_chart
 from jamd.contract.units import FRAME_RATE
-from jamd.engine.clip import ClipRender, ClipRequest, frames_of_bars
+from model.generator.clip import ClipRender, ClipRequest, frames_of_bars
 from model.generator.performer import Models
 
 

@@ -46,13 +46,9 @@ class Codec(nn.Module):
         super().__init__()
         self.config = config
         spectrum = 2 * config.hop
-        self.encoder = CausalConvNeXtStack(
-            spectrum, config.latent, config.width, config.encoder_blocks, config.expansion, config.kernel
-        )
+        self.encoder = CausalConvNeXtStack(spectrum, config.latent, config.width, config.encoder_blocks, config.expansion, config.kernel)
         self.quantizer = ResidualQuantizer(config.levels, config.codebook_size, config.latent)
-        self.decoder = CausalConvNeXtStack(
-            config.latent, spectrum, config.width, config.decoder_blocks, config.expansion, config.kernel
-        )
+        self.decoder = CausalConvNeXtStack(config.latent, spectrum, config.width, config.decoder_blocks, config.expansion, config.kernel)
         self.register_buffer("basis", mdct_basis(config.hop), persistent=False)
         self.register_buffer("deviation", torch.ones(2, config.hop))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from jamd.contract.chart import Chord
@@ -75,7 +77,7 @@ def place(notes: list[int], root: int, centre: float, previous: list[int], rng: 
             mean = float(np.mean(pitches))
             move = abs(mean - np.mean(previous)) if previous else 0.0
             top = abs(pitches[-1] - previous[-1]) if previous else 0.0
-            clusters = sum(b - a == 1 for a, b in zip(pitches, pitches[1:], strict=False))
+            clusters = sum(b - a == 1 for a, b in pairwise(pitches))
             mud = sum(max(0, 52 - p) for p in pitches[:2]) * 0.2
             value = float(abs(mean - centre) * 0.55 + move * 0.35 + top * 0.3 + clusters * 1.5 + mud + rng.random() * 2)
             if value < cost:
@@ -120,9 +122,7 @@ def _rhythm(stage: Stage, bar: int, density: float) -> list[tuple[float, float]]
     per_bar = stage.per_bar
     changes = [beat for beat in range(per_bar) if beat == 0 or stage.chord(bar, beat) != stage.chord(bar, beat - 1)]
     if stage.feel == "ballad" or density < 0.12:
-        out = [
-            (float(b), float((per_bar if i + 1 == len(changes) else changes[i + 1]) - b) * 0.95) for i, b in enumerate(changes)
-        ]
+        out = [(float(b), float((per_bar if i + 1 == len(changes) else changes[i + 1]) - b) * 0.95) for i, b in enumerate(changes)]
         if density > 0.45 and rng.random() < density:
             out.append((per_bar - 1.5, 0.6))
         return sorted(out)

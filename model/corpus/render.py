@@ -1,13 +1,12 @@
 """From notes to sound: FluidSynth with a General MIDI soundfont, one stem a part, a room, a mix; and MIDI files.
 
-The synthesiser is kept for the life of the process. Events fall on blocks of 64 frames (1.3 ms), FluidSynth's own grain.
+Events fall on blocks of 64 frames (1.3 ms), FluidSynth's own grain.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,32 +24,40 @@ SOUNDFONT: Final = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 BLOCK: Final = 64
 
 
-class Synth:
-    """FluidSynth with its float output. One stem at a time."""
+def _library() -> Any:
+    import fluidsynth
 
-    def __init__(self, soundfont: Path) -> None:
-        import fluidsynth
+    write = fluidsynth._fl.fluid_synth_write_float
+    write.argtypes = [
+        ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int
+    ]  # fmt: skip
+    return fluidsynth
 
-        if not soundfont.is_file():
-            raise FailureError(f"no soundfont at {soundfont}: install fluid-soundfont-gm or set JAMD_SOUNDFONT")
-        self._synth: Any = fluidsynth.Synth(gain=0.5, samplerate=float(SAMPLE_RATE))
-        self._synth.setting("synth.reverb.active", 0)
-        self._synth.setting("synth.chorus.active", 0)
-        self._synth.setting("synth.polyphony", 128)
-        self._font = self._synth.sfload(str(soundfont))
-        self._write = fluidsynth._fl.fluid_synth_write_float
-        self._write.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int,
-                                ctypes.c_void_p, ctypes.c_int, ctypes.c_int]  # fmt: skip
 
-    def stem(self, notes: Notes, bank: int, program: int, frames: int) -> Audio:
-        """Sound of one part. Shape: [frames, 2]."""
-        synth = self._synth
+def _soundfont() -> Path:
+    path = Path(os.environ.get("JAMD_SOUNDFONT", SOUNDFONT))
+    if not path.is_file():
+        raise FailureError(f"no soundfont at {path}: install fluid-soundfont-gm or set JAMD_SOUNDFONT")
+    return path
+
+
+def render_part(notes: Notes, bank: int, program: int, frames: int) -> Audio:
+    """Sound of one part, by a synthesiser of its own: a used one remembers. Shape: [frames, 2].
+
+    Raises:
+        FailureError: there is no soundfont.
+    """
+    out = np.zeros((-(-frames // BLOCK) * BLOCK, 2), np.float32)
+    if len(notes) == 0:
+        return out[:frames]
+    fluidsynth = _library()
+    settings = {
+        "synth.reverb.active": 0, "synth.chorus.active": 0, "synth.polyphony": 256, "synth.dynamic-sample-loading": 1
+    }  # fmt: skip
+    synth = fluidsynth.Synth(gain=0.5, samplerate=float(SAMPLE_RATE), **settings)
+    try:
         channel = 9 if bank == 128 else 0
-        synth.system_reset()
-        synth.program_select(channel, self._font, bank, program)
-        out = np.zeros((frames, 2), np.float32)
-        if len(notes) == 0:
-            return out
+        synth.program_select(channel, synth.sfload(str(_soundfont())), bank, program)
         begin = np.round(notes["start"] * SAMPLE_RATE / BLOCK).astype(np.int64) * BLOCK
         end = np.round((notes["start"] + notes["duration"]) * SAMPLE_RATE / BLOCK).astype(np.int64) * BLOCK
         end = np.maximum(end, begin + BLOCK)
@@ -58,24 +65,20 @@ class Synth:
         if bank != 128:
             events += [(int(e), 0, int(n["pitch"]), 0) for e, n in zip(end, notes, strict=True)]
         events.sort()
-        now = 0
-        address = out.ctypes.data
-        for at, on, pitch, velocity in [*events, (frames, -1, 0, 0)]:
-            at = min(at, frames)
+        now, address = 0, out.ctypes.data
+        for at, on, pitch, velocity in [*events, (len(out), -1, 0, 0)]:
+            at = min(at, len(out))
             if at > now:
-                self._write(synth.synth, at - now, address + now * 8, 0, 2, address + now * 8, 1, 2)
+                place = address + now * 8
+                fluidsynth._fl.fluid_synth_write_float(synth.synth, at - now, place, 0, 2, place, 1, 2)
                 now = at
             if on == 1:
                 synth.noteon(channel, pitch, velocity)
             elif on == 0:
                 synth.noteoff(channel, pitch)
-        return out
-
-
-@cache
-def synth() -> Synth:
-    """This process' synthesiser."""
-    return Synth(Path(os.environ.get("JAMD_SOUNDFONT", SOUNDFONT)))
+    finally:
+        synth.delete()
+    return out[:frames]
 
 
 def render_stems(piece: Piece, *, tail_seconds: float = 0.0) -> dict[str, Audio]:
@@ -87,7 +90,7 @@ def render_stems(piece: Piece, *, tail_seconds: float = 0.0) -> dict[str, Audio]
         if len(notes) == 0:
             continue
         bank, program = piece.programs[name]
-        stem = synth().stem(notes, bank, program, frames)
+        stem = render_part(notes, bank, program, frames)
         mix = piece.mix[name]
         gain = 10 ** (mix.gain_db / 20)
         angle = (mix.pan + 1) * np.pi / 4

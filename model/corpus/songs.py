@@ -146,17 +146,17 @@ def ostinato(w: Writer) -> list[str]:
 
 def wild(w: Writer) -> list[str]:
     """Any chord after any other, at any rate: so that a chart that follows no rule is obeyed as well."""
+    families = ["major", "minor", "dominant", "half", "dim"]
+
+    def chord() -> str:
+        kind = str(w.rng.choice(families, p=[0.27, 0.3, 0.3, 0.08, 0.05]))
+        name = NOTE_NAMES[int(w.rng.integers(12))] + str(w.rng.choice(_QUALITIES[kind]))
+        return name + (f"/{NOTE_NAMES[int(w.rng.integers(12))]}" if w.rng.random() < 0.05 else "")
+
     out: list[str] = []
     count = int(w.rng.choice([4, 6, 8, 10, 12, 16]))
     while len(out) < count:
         rate = w.rng.choice([0.5, 1, 2, 3, 4], p=[0.15, 0.4, 0.3, 0.05, 0.1])
-        family = ["major", "minor", "dominant", "half", "dim"]
-
-        def chord() -> str:
-            kind = str(w.rng.choice(family, p=[0.27, 0.3, 0.3, 0.08, 0.05]))
-            name = NOTE_NAMES[int(w.rng.integers(12))] + str(w.rng.choice(_QUALITIES[kind]))
-            return name + (f"/{NOTE_NAMES[int(w.rng.integers(12))]}" if w.rng.random() < 0.05 else "")
-
         if rate < 1:
             out += [chord()] * 2
         else:

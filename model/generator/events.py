@@ -22,9 +22,7 @@ TICKS: Final = 48
 ADVANCES: Final = 17
 REST: Final = len(PARTS)
 VELOCITIES: Final = 16
-LENGTHS: Final = np.array(
-    [1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32, 36, 42, 48, 60, 72, 96, 120, 144, 192, 288, 384], np.float64
-)
+LENGTHS: Final = np.array([1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32, 36, 42, 48, 60, 72, 96, 120, 144, 192, 288, 384], np.float64)
 FIELDS: Final[dict[str, int]] = {
     "advance": ADVANCES,
     "tick": TICKS,

@@ -24,6 +24,7 @@ from model.generator.events import PlannedNote
 from model.generator.planner import Planner, PlanStream, Sampling
 from model.generator.player import Player
 from model.generator.situation import Situation
+from model.layers.int8 import to_int8
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 
@@ -42,11 +43,12 @@ class Models:
         return sum(p.numel() for m in (self.codec, self.planner, self.player) for p in m.parameters())
 
 
-def load_models(name: str = "small", folder: Path | None = None) -> Models:
+def load_models(name: str = "small", folder: Path | None = None, *, int8: bool = True) -> Models:
     """Load `NAME-codec`, `NAME-planner` and `NAME-player` safetensors from the weights folder.
 
     Args:
         name: a size that ships, or the path of a folder that holds the three files as codec, planner, player.
+        int8: round the weights of linear layers, which is what a CPU plays fastest; the encoder stays as it is.
 
     Raises:
         EngineError: a file is missing, damaged or does not fit.
@@ -65,6 +67,9 @@ def load_models(name: str = "small", folder: Path | None = None) -> Models:
     for kind, module in (("codec", codec), ("planner", planner), ("player", player)):
         load_weights(paths[kind], module)
         module.eval().requires_grad_(False)
+    if int8:
+        for part in (codec.decoder, planner, player):
+            to_int8(part)
     return Models(name, codec, planner, player)
 
 
@@ -87,9 +92,7 @@ class Performer:
         self.top_p = 0.95
         self.steps = 0
         first_beat = situation.clock.beat_at(first_frame)
-        self.plan = PlanStream(
-            models.planner, situation.context, int(np.floor(first_beat + 1e-6)), torch.Generator().manual_seed(seed + 1)
-        )
+        self.plan = PlanStream(models.planner, situation.context, int(np.floor(first_beat + 1e-6)), torch.Generator().manual_seed(seed + 1))
         self.played: list[PlannedNote] = []
         """Notes that have begun, as they were played; the owner may clear it."""
         self._player_state = models.player.make_state()
@@ -184,9 +187,7 @@ class Performer:
         self._begin_notes(beat, end, self.situation.segment_at(beat).tempo)
         controls = torch.from_numpy(self.controls(frame).vectors())[None]
         piano_roll = torch.from_numpy(roll(self._active, self.steps, 1))[None]
-        codes = self.models.player.step(
-            controls, piano_roll, self._player_state, self.generator, min(self.temperature, 1.0), self.top_p
-        )
+        codes = self.models.player.step(controls, piano_roll, self._player_state, self.generator, min(self.temperature, 1.0), self.top_p)
         audio = self.models.codec.decode_step(codes, self._decoder_state)
         self.steps += 1
         return audio[0].T.contiguous().numpy()

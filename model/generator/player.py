@@ -1,9 +1,11 @@
 """The player: frame controls and plan in, codec frames out, one transformer step a frame.
 
-What a step sees: the latent of the frame before, the controls of this frame, the piano roll of this frame. A depth head then
+What a step sees: the latents of the three frames before, the controls of this frame, the piano roll of this frame. A depth head then
 writes the levels one after another, each given the sum of the code vectors before it, so that all levels of a frame come
 from one step of the transformer (cf. Lee et al. 2022, RQ-Transformer; Copet et al. 2023, section 2.2).
-Codes enter as the codec's own vectors: there is no table to learn.
+Codes enter as the codec's own vectors: there is no table to learn. They leave by two ways that add up: a plain matrix, and a
+Gaussian in the latent space, mean and precision predicted, whose log density at each code's vector is a logit; so what is
+learnt about one code is known of its neighbours.
 """
 
 from __future__ import annotations
@@ -20,6 +22,13 @@ from model.generator.sampling import sample
 from model.layers.transformer import Transformer, TransformerState
 from model.streaming import StreamState
 
+TOP_K = 512
+"""A code is drawn from this many likeliest at most; the nucleus lies within."""
+
+
+HISTORY = 3
+"""Frames before whose latents a step is given directly; a tone's next phase follows from them."""
+
 
 class DepthHead(nn.Module):
     """Logits of each level given the step's hidden state and the levels before it."""
@@ -34,22 +43,30 @@ class DepthHead(nn.Module):
         self.down = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(config.levels))
         self.norm = nn.ModuleList(nn.RMSNorm(width) for _ in range(config.levels))
         self.out = nn.ModuleList(nn.Linear(width, config.codebook_size) for _ in range(config.levels))
+        self.gaussian = nn.ModuleList(nn.Linear(width, config.latent + 1) for _ in range(config.levels))
+        for linear in self.gaussian:
+            nn.init.zeros_(linear.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(linear.bias)  # type: ignore[arg-type]
         self.width = width
 
-    def level(self, index: int, hidden: Tensor, partial: Tensor, last: Tensor) -> Tensor:
-        """Logits of one level. Shape: hidden [..., depth width] of this level, partial and last [..., latent]."""
+    def level(self, index: int, hidden: Tensor, partial: Tensor, last: Tensor, density: Tensor) -> Tensor:
+        """Logits of one level.
+
+        Shape: hidden [..., depth width] of this level, partial and last [..., latent], density [codes, latent + 1].
+        """
         x = hidden
         if index:
             x = x + self.partial[index](partial) + self.last[index](last)
         x = x + self.down[index](F.gelu(self.up[index](x), approximate="tanh"))
-        return self.out[index](self.norm[index](x))  # type: ignore[no-any-return]
+        x = self.norm[index](x)
+        return self.out[index](x) + F.linear(self.gaussian[index](x), density)  # type: ignore[no-any-return]
 
 
 @dataclass
 class PlayerState(StreamState):
     transformer: TransformerState
-    previous: Tensor
-    """Latent of the frame before. Shape: [batch, 1, latent]."""
+    history: Tensor
+    """Latents of the last frames, the newest first. Shape: [batch, 1, HISTORY * latent]."""
 
 
 class Player(nn.Module):
@@ -60,52 +77,64 @@ class Player(nn.Module):
 
     codebooks: Tensor
     scale: Tensor
+    density: Tensor
 
     def __init__(self, config: PlayerConfig) -> None:
         super().__init__()
         self.config = config
-        self.enter = nn.Linear(config.latent, config.width)
+        self.enter = nn.Linear(HISTORY * config.latent, config.width)
         self.controls = nn.Linear(CONTROL_WIDTH, config.width)
         self.roll = nn.Linear(ROLL_WIDTH, config.width, bias=False)
         self.transformer = Transformer(config.width, config.layers, config.heads, config.feedforward, config.window)
         self.head = DepthHead(config)
         self.register_buffer("codebooks", torch.zeros(config.levels, config.codebook_size, config.latent))
         self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("density", torch.zeros(config.levels, config.codebook_size, config.latent + 1))
 
     def set_codebooks(self, codebooks: Tensor) -> None:
         """Take over the codec's vectors. Shape: [levels or more, codes, latent]."""
         self.codebooks.copy_(codebooks[: self.config.levels])
         self.scale.copy_(1.0 / self.codebooks[0].std().clamp(min=1e-6))
+        unit = self.codebooks / self.codebooks.std(dim=(1, 2), keepdim=True).clamp(min=1e-6)
+        self.density.copy_(torch.cat((unit, -0.5 * unit.square().mean(dim=2, keepdim=True)), dim=2))
 
     def vectors(self, codes: Tensor) -> Tensor:
         """Scaled code vectors of every level. Shape: [..., levels] to [..., levels, latent]."""
         return (
-            torch.stack([F.embedding(codes[..., level], self.codebooks[level]) for level in range(self.config.levels)], dim=-2)
-            * self.scale
+            torch.stack([F.embedding(codes[..., level], self.codebooks[level]) for level in range(self.config.levels)], dim=-2) * self.scale
         )
+
+    @staticmethod
+    def _history(first: Tensor, latents: Tensor) -> Tensor:
+        """What each step knows of the frames before it, the newest first. Shape: [batch, steps, HISTORY * latent]."""
+        whole, steps = torch.cat((first, latents), dim=1), latents.shape[1]
+        return torch.cat([whole[:, HISTORY - k : HISTORY - k + steps] for k in range(1, HISTORY + 1)], dim=-1)
 
     def forward(self, codes: Tensor, controls: Tensor, roll: Tensor, first: Tensor | None = None) -> Tensor:
         """Loss of every code, nats. Shape: [batch, steps, levels].
 
         Args:
-            first: latent of the frame before the first, [batch, latent]; zeros at the start of a stream.
+            first: latents of the frames before the first, the oldest first, [batch, HISTORY, latent]; none at the start of
+                a stream.
         """
         vectors = self.vectors(codes)
         latents = vectors.sum(dim=-2)
-        before = latents.new_zeros(len(codes), 1, self.config.latent) if first is None else first[:, None]
-        x = self.enter(torch.cat((before, latents[:, :-1]), dim=1)) + self.controls(controls) + self.roll(roll)
+        if first is None:
+            first = latents.new_zeros(len(codes), HISTORY, self.config.latent)
+        x = self.enter(self._history(first, latents)) + self.controls(controls) + self.roll(roll)
         hidden = self.head.hidden(self.transformer(x)).unflatten(-1, (self.config.levels, self.head.width))
         partial = torch.cumsum(vectors, dim=-2)
         losses = []
         for level in range(self.config.levels):
             below = partial[..., level - 1, :] if level else partial[..., 0, :]
             last = vectors[..., level - 1, :] if level else below
-            logits = self.head.level(level, hidden[..., level, :], below, last)
+            logits = self.head.level(level, hidden[..., level, :], below, last, self.density[level])
             losses.append(F.cross_entropy(logits.flatten(0, 1), codes[..., level].flatten(), reduction="none"))
         return torch.stack(losses, dim=-1).view(*codes.shape[:2], -1)
 
     def make_state(self, batch: int = 1) -> PlayerState:
-        return PlayerState(self.transformer.make_state(batch), self.codebooks.new_zeros(batch, 1, self.config.latent))
+        history = self.codebooks.new_zeros(batch, 1, HISTORY * self.config.latent)
+        return PlayerState(self.transformer.make_state(batch), history)
 
     @torch.no_grad()
     def step(
@@ -121,25 +150,31 @@ class Player(nn.Module):
 
         Shape: controls [batch, 1, CONTROL_WIDTH], roll [batch, 1, ROLL_WIDTH], result [batch, 1, levels].
         """
-        x = self.enter(state.previous) + self.controls(controls) + self.roll(roll)
+        x = self.enter(state.history) + self.controls(controls) + self.roll(roll)
         hidden = self.head.hidden(self.transformer.step(x, state.transformer))
         hidden = hidden.unflatten(-1, (self.config.levels, self.head.width))
-        partial = torch.zeros_like(state.previous)
+        partial = state.history.new_zeros(len(state.history), 1, self.config.latent)
         last = partial
         codes = []
         for level in range(self.config.levels):
-            logits = self.head.level(level, hidden[..., level, :], partial, last)
-            code = sample(logits.float(), generator, temperature, top_p)
+            logits = self.head.level(level, hidden[..., level, :], partial, last, self.density[level])
+            code = sample(logits.float(), generator, temperature, top_p, TOP_K)
             codes.append(code)
             last = F.embedding(code, self.codebooks[level]) * self.scale
             partial = partial + last
-        state.previous.copy_(partial)
+        self._remember(state, partial)
         return torch.stack(codes, dim=-1)
 
     @torch.no_grad()
     def prefill(self, codes: Tensor, controls: Tensor, roll: Tensor, state: PlayerState) -> None:
         """Go on after frames that were given, not drawn. Shapes as in `forward`."""
         latents = self.vectors(codes).sum(dim=-2)
-        before = torch.cat((state.previous, latents[:, :-1]), dim=1)
+        first = state.history.view(len(codes), HISTORY, -1).flip(1)
+        before = self._history(first, latents)
         self.transformer.step(self.enter(before) + self.controls(controls) + self.roll(roll), state.transformer)
-        state.previous.copy_(latents[:, -1:])
+        for step in range(latents.shape[1]):
+            self._remember(state, latents[:, step : step + 1])
+
+    def _remember(self, state: PlayerState, latent: Tensor) -> None:
+        """Put the newest latent in front. Shape: latent [batch, 1, latent]."""
+        state.history.copy_(torch.cat((latent, state.history[..., : -self.config.latent]), dim=-1))

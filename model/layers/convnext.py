@@ -31,7 +31,11 @@ class CausalConvNeXtBlock(nn.Module):
         return ConvState(torch.zeros(batch, weight.shape[0], self.kernel - 1, device=weight.device, dtype=weight.dtype))
 
     def _mix(self, x: Tensor, padded: Tensor) -> Tensor:
-        y = self.depthwise(padded).transpose(1, 2)
+        if padded.shape[-1] == self.kernel:  # one step: a product, not a convolution
+            assert self.depthwise.bias is not None
+            y = ((padded * self.depthwise.weight[:, 0]).sum(dim=-1) + self.depthwise.bias)[:, None]
+        else:
+            y = self.depthwise(padded).transpose(1, 2)
         y = self.contract(F.gelu(self.expand(self.norm(y)), approximate="tanh"))
         return x + self.scale * y
 

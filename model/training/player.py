@@ -19,7 +19,7 @@ from jamd.contract.units import PARTS
 from model.checkpoint import load_weights, save_weights
 from model.conditioning import GROUPS, Controls, drop_groups, roll
 from model.config import PLAYER
-from model.generator.player import Player
+from model.generator.player import HISTORY, Player
 from model.training.loop import Budget, Loop
 from model.training.store import Store, StoredPiece
 from model.training.tokens import load_codec
@@ -50,12 +50,15 @@ def controls_of(piece: StoredPiece, start: int, steps: int) -> Controls:
 
 
 def draw(piece: StoredPiece, rng: np.random.Generator, steps: int, start: int | None = None) -> Item:
-    """Codes, controls, roll of a crop, and the codes of the step before it (-1 at the start of the piece)."""
+    """Codes, controls, roll of a crop, and the codes of the steps before it (-1 before the start of the piece)."""
     total = min(len(piece.codes), len(piece.labels["beat"]))
     if start is None:
         start = 0 if rng.random() < 0.1 else int(rng.integers(total - steps))
     codes = piece.codes[start : start + steps].astype(np.int64)
-    before = piece.codes[start - 1].astype(np.int64) if start else np.full(codes.shape[1], -1, np.int64)
+    before = np.full((HISTORY, codes.shape[1]), -1, np.int64)
+    known = piece.codes[max(start - HISTORY, 0) : start]
+    if len(known):
+        before[-len(known) :] = known
     return codes, controls_of(piece, start, steps).vectors(), roll(piece.notes, start, steps), before
 
 
@@ -113,8 +116,8 @@ def main() -> None:
         codes = torch.from_numpy(np.stack([item[0][:, :levels] for item in items])).to(device)
         controls = torch.from_numpy(np.stack([item[1] for item in items])).to(device)
         plan = torch.from_numpy(np.stack([item[2] for item in items])).to(device)
-        before = torch.from_numpy(np.stack([item[3][:levels] for item in items])).to(device)
-        first = player.vectors(before.clamp(min=0)).sum(dim=-2) * (before[:, :1] >= 0)
+        before = torch.from_numpy(np.stack([item[3][:, :levels] for item in items])).to(device)
+        first = player.vectors(before.clamp(min=0)).sum(dim=-2) * (before[..., :1] >= 0)
         with torch.autocast(device, dtype=torch.bfloat16):
             losses = player(codes, controls, plan, first)
         mean = losses.float().mean(dim=(0, 1))
@@ -143,7 +146,7 @@ def main() -> None:
             "player",
             player.config.to_dict(),
             figures,
-            keep_float=("codebooks", "scale"),
+            keep_float=("codebooks", "scale", "density"),
         )
         return figures
 

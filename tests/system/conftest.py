@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,3 +100,18 @@ def still(daemon: Daemon) -> Iterator[Daemon]:
     yield daemon
     daemon.client.send("/jam/panic")
     daemon.drain()
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Callable[[str], Daemon]]:
+    """Start a daemon of one's own on an output; it is stopped whatever happens."""
+    daemons: list[Daemon] = []
+
+    def start(audio: str) -> Daemon:
+        daemons.append(start_daemon(audio, tmp_path))
+        return daemons[-1]
+
+    yield start
+    for daemon in daemons:
+        daemon.client.close()
+        daemon.stop()

@@ -154,9 +154,7 @@ def test_roots(name: str, root: int) -> None:
     assert parse_chord(name).root == root
 
 
-@pytest.mark.parametrize(
-    ("name", "root", "bass"), [("D/F#", 2, 6), ("C6/9/E", 0, 4), ("C6/9", 0, None), ("Am7/G", 9, 7), ("E♭/B♭", 3, 10)]
-)
+@pytest.mark.parametrize(("name", "root", "bass"), [("D/F#", 2, 6), ("C6/9/E", 0, 4), ("C6/9", 0, None), ("Am7/G", 9, 7), ("E♭/B♭", 3, 10)])
 def test_slash_bass(name: str, root: int, bass: int | None) -> None:
     chord = parse_chord(name)
     assert (chord.root, chord.bass) == (root, bass)
@@ -221,9 +219,7 @@ def test_transposing_moves_every_note_and_keeps_the_kind(name: str, semitones: i
     assert parse_chord(moved.symbol) == moved
 
 
-@pytest.mark.parametrize(
-    ("name", "semitones", "moved"), [("D/F#", 1, "Eb/G"), ("Cm7", 1, "C#m7"), ("C7/Bb", 2, "D7/C"), ("Am7", 3, "Cm7")]
-)
+@pytest.mark.parametrize(("name", "semitones", "moved"), [("D/F#", 1, "Eb/G"), ("Cm7", 1, "C#m7"), ("C7/Bb", 2, "D7/C"), ("Am7", 3, "Cm7")])
 def test_transposed_names_are_spelled_as_usual(name: str, semitones: int, moved: str) -> None:
     assert parse_chord(name).transpose(semitones).symbol == moved
 
@@ -359,9 +355,7 @@ def test_near_misses_give_a_chart_or_a_chart_error(text: str) -> None:
     test_any_text_gives_a_chart_or_a_chart_error.hypothesis.inner_test(text)  # type: ignore[attr-defined]
 
 
-CHORDS = st.sampled_from(["Dm7", "G7", "Cmaj7", "F#m7b5", "B7alt", "Bb6/9", "Ebdim7", "Asus4", "D/F#", "N.C.", "C5"]).map(
-    parse_chord
-)
+CHORDS = st.sampled_from(["Dm7", "G7", "Cmaj7", "F#m7b5", "B7alt", "Bb6/9", "Ebdim7", "Asus4", "D/F#", "N.C.", "C5"]).map(parse_chord)
 
 
 @st.composite

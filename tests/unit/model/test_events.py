@@ -54,8 +54,9 @@ def test_long_silence_is_bridged_by_rests() -> None:
 
 
 def context(chart: object = "| Dm7 | G7 |", **changes: object) -> BeatContext:
-    values = {"chart": parse_chart(chart) if isinstance(chart, str) else chart, "chart_beat": 3.0, "bar": 0, "beat_in_bar": 3, "tempo": 140.0,
-              "parts": (True, True, False, True)} | changes  # fmt: skip
+    read = parse_chart(chart) if isinstance(chart, str) else chart
+    values = {"chart": read, "chart_beat": 3.0, "bar": 0, "beat_in_bar": 3, "tempo": 140.0}
+    values |= {"parts": (True, True, False, True)} | changes
     return BeatContext(**values)  # type: ignore[arg-type]
 
 

@@ -61,9 +61,7 @@ def test_player_prefill_goes_on_from_given_frames(player: Player) -> None:
     player.prefill(codes, controls[:, :8], roll[:, :8], state)
     drawn = player.step(controls[:, 8:], roll[:, 8:], state, torch.Generator(), 0.0)
     first = drawn[0, 0, 0]
-    scores = torch.stack(
-        [player(torch.cat((codes, torch.full((1, 1, 3), other)), dim=1), controls, roll)[0, -1, 0] for other in range(16)]
-    )
+    scores = torch.stack([player(torch.cat((codes, torch.full((1, 1, 3), other)), dim=1), controls, roll)[0, -1, 0] for other in range(16)])
     assert int(scores.argmin()) == int(first)
 
 
@@ -133,9 +131,7 @@ def test_rewound_plan_is_as_if_it_had_never_been(planner: Planner) -> None:
     after = [event for event, _ in stream._events]
     assert after[: len(events)] == events
     contexts = torch.from_numpy(np.stack([of(b).vector() for _, b in stream._events]))[None]  # type: ignore[operator]
-    hidden = planner.transformer(
-        torch.cat((planner.start.expand(1, 1, -1), planner.embed(torch.tensor(after)[None], contexts)), dim=1)
-    )
+    hidden = planner.transformer(torch.cat((planner.start.expand(1, 1, -1), planner.embed(torch.tensor(after)[None], contexts)), dim=1))
     assert stream._hidden is not None
     torch.testing.assert_close(stream._hidden, hidden[:, -1:], atol=1e-4, rtol=1e-4)
     assert beats == sorted(beats)

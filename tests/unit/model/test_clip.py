@@ -14,10 +14,10 @@ from jamd.contract.chart import parse_chart, parse_chord
 from jamd.contract.clock import Clock, ClockSegment
 from jamd.contract.errors import EngineError, FailureError
 from jamd.contract.units import FRAME_SAMPLES, PARTS, SAMPLE_RATE
-from jamd.engine.clip import CROSSFADE, ClipRender, ClipRequest, frames_of_bars
-from jamd.engine.offline import render_clip
 from model.codec import Codec
 from model.config import CodecConfig, PlannerConfig, PlayerConfig
+from model.generator.clip import CROSSFADE, ClipRender, ClipRequest, frames_of_bars
+from model.generator.offline import render_clip
 from model.generator.performer import Models, Performer, load_models
 from model.generator.planner import Planner
 from model.generator.player import Player
@@ -92,9 +92,7 @@ def test_loop_joins_without_a_jump(models: Models) -> None:
     before = buffer[clip.run_up - 1]
     np.testing.assert_allclose(audio[-1], np.clip(before, -1, 1), atol=1e-5)
     np.testing.assert_allclose(audio[0], np.clip(buffer[clip.run_up], -1, 1), atol=1e-6)
-    np.testing.assert_allclose(
-        audio[:-CROSSFADE], np.clip(buffer[clip.run_up : clip.run_up + frames - CROSSFADE], -1, 1), atol=1e-6
-    )
+    np.testing.assert_allclose(audio[:-CROSSFADE], np.clip(buffer[clip.run_up : clip.run_up + frames - CROSSFADE], -1, 1), atol=1e-6)
 
 
 def test_parts_that_are_off_are_not_planned(models: Models) -> None:

@@ -13,8 +13,8 @@ import soundfile
 
 from jamd.contract.errors import FailureError
 from jamd.contract.units import SAMPLE_RATE
-from jamd.engine.clip import ClipRender, ClipRequest
 from model.corpus.notes import make_notes
+from model.generator.clip import ClipRender, ClipRequest
 from model.generator.events import PlannedNote
 from model.generator.performer import Models
 
