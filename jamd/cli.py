@@ -76,6 +76,7 @@ def _parser() -> _Parser:
     render.add_argument("--swing", type=_between(0.0, 0.75), default=0.0, metavar="X", help="0.5..0.75; 0: by tempo")
     render.add_argument("--temperature", type=_between(0.1, 2.0), default=1.0, metavar="X")
     render.add_argument("--top-p", type=_between(0.1, 1.0), default=0.95, metavar="X")
+    render.add_argument("--guidance", type=_between(0.0, 5.0), default=3.0, metavar="X", help="1: none, and faster")
     render.add_argument("--seed", type=_between(0, 2**31 - 1, int), default=1, metavar="N")
     render.add_argument("--count", type=_between(1, 999, int), default=1, metavar="K", help="files, each with the next seed")
     render.add_argument("--loop", action="store_true", help="make it loop without a click")

@@ -57,6 +57,7 @@ def main(options: RenderOptions) -> list[dict[str, Any]]:
             swing=options.swing,
             temperature=options.temperature,
             top_p=options.top_p,
+            guidance=options.guidance,
         )
         midi = numbered(options.midi, index, options.count) if options.midi is not None else None
         done = render_clip(models, request, numbered(options.out, index, options.count), midi)

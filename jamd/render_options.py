@@ -23,6 +23,7 @@ class RenderOptions:
     swing: float = 0.0
     temperature: float = 1.0
     top_p: float = 0.95
+    guidance: float = 3.0
     seed: int = 1
     count: int = 1
     loop: bool = False

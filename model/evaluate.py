@@ -29,6 +29,9 @@ from jamd.contract.units import FRAME_SAMPLES, SAMPLE_RATE
 from model.corpus.piece import make_piece
 from model.corpus.render import render_mix
 from model.corpus.songs import make_chart
+from model.generator.clip import DEFAULT_GUIDANCE, ClipRequest, frames_of_bars
+from model.generator.offline import render_clip
+from model.generator.performer import load_models
 from model.style.words import Style
 
 FIRST_SEED = 800_000_000
@@ -68,19 +71,15 @@ def make_cases(count: int) -> list[Case]:
     return out
 
 
-def render_model(case: Case, folder: Path, temperature: float, top_p: float) -> Path:
+def render_model(case: Case, folder: Path, **sampling: float) -> Path:
     """The model's render of a case."""
-    from model.generator.clip import ClipRequest, frames_of_bars
-    from model.generator.offline import render_clip
-    from model.generator.performer import load_models
-
     global _models
     if _models is None:
         _models = load_models()
     request = ClipRequest(
         case.chart, case.tempo, frames_of_bars(case.bars, case.tempo, case.chart.beats_per_bar), seed=case.index + 1,
         style=Style(case.feel), parts={"piano": True, "bass": True, "drums": True, "horn": False},
-        temperature=temperature, top_p=top_p,
+        **sampling,
     )  # fmt: skip
     path = folder / f"model-{case.index:03d}.wav"
     render_clip(_models, request, path)
@@ -99,11 +98,19 @@ def corpus_audio(case: Case) -> NDArray[np.float32]:
     return render_mix(piece)
 
 
+def write_corpus(case: Case, folder: Path, levels: int | None) -> Path:
+    """The rule-based band in a file; through the codec if levels are given."""
+    audio = corpus_audio(case)
+    if levels is not None:
+        audio = through_codec(audio, levels)
+    path = folder / f"corpus-{levels or 'straight'}-{case.index:03d}.wav"
+    soundfile.write(path, audio, SAMPLE_RATE, subtype="PCM_24")
+    return path
+
+
 def through_codec(audio: NDArray[np.float32], levels: int) -> NDArray[np.float32]:
     """Encoded and decoded with some levels, its delay taken off. Shape: [samples, 2]."""
     import torch
-
-    from model.generator.performer import load_models
 
     global _models
     if _models is None:
@@ -194,27 +201,24 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--top-p", type=float, default=0.95)
-    parser.add_argument("--only-model", action="store_true")
+    parser.add_argument("--guidance", type=float, default=DEFAULT_GUIDANCE)
+    parser.add_argument("--kinds", default="model,corpus,codec", help="what to judge; the table keeps what was judged before")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    result = options.out / "evaluation.json"
+    table = json.loads(result.read_text()) if result.exists() else {}
     cases = make_cases(options.count)
-    table = {}
-    paths = {"model": [render_model(case, options.out, options.temperature, options.top_p) for case in cases]}
-    if not options.only_model:
-        levels = _models.player.config.levels
-        for name in ("corpus", f"corpus through the codec, {levels} levels", "corpus through the codec, 8 levels"):
-            paths[name] = []
-            for case in cases:
-                audio = corpus_audio(case)
-                if name != "corpus":
-                    audio = through_codec(audio, levels if "8" not in name else 8)
-                path = options.out / f"{name.replace(' ', '-').replace(',', '')}-{case.index:03d}.wav"
-                soundfile.write(path, audio, SAMPLE_RATE, subtype="PCM_24")
-                paths[name].append(path)
-    for name, files in paths.items():
-        table[name] = judge(cases, files)
-        print(name, json.dumps({key: round(value, 3) for key, value in table[name].items()}), flush=True)
-    (options.out / "evaluation.json").write_text(json.dumps(table, indent=2))
+    kinds = options.kinds.split(",")
+    if "model" in kinds:
+        sampling = {"temperature": options.temperature, "top_p": options.top_p, "guidance": options.guidance}
+        table["model"] = judge(cases, [render_model(case, options.out, **sampling) for case in cases])
+    if "corpus" in kinds:
+        table["corpus"] = judge(cases, [write_corpus(case, options.out, None) for case in cases])
+    if "codec" in kinds:
+        for levels in (4, 8):
+            name = f"corpus through the codec, {levels} levels"
+            table[name] = judge(cases, [write_corpus(case, options.out, levels) for case in cases])
+    result.write_text(json.dumps(table, indent=2))
     keys = list(next(iter(table.values())))
     print("\n| | " + " | ".join(key.replace("_", " ") for key in keys) + " |\n|---|" + "---|" * len(keys))
     for name, row in table.items():

@@ -29,6 +29,8 @@ MAX_SHARES: Final = 48
 """Into how many parts a bar may be cut."""
 
 _GRID: Final = 1e-6
+_ROUNDING: Final = 1e-9
+"""Beats by which arithmetic on thirds of a beat may be off: a place this near to a change counts as there."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Chart:
     def chord_at(self, beat: float) -> Chord:
         """The chord that sounds at a beat, counted from the chart's start; may be negative or beyond the end."""
         starts, chords = self._places
-        return chords[bisect_right(starts, beat % self.beats) - 1]
+        return chords[bisect_right(starts, (beat + _ROUNDING) % self.beats) - 1]
 
     def next_change(self, beat: float) -> tuple[float, Chord]:
         """(beat, chord) of the next different chord after `beat`.
@@ -89,7 +91,7 @@ class Chart:
         If the chart has but one chord, its next repetition.
         """
         starts, chords = self._places
-        passes, within = divmod(beat, self.beats)
+        passes, within = divmod(beat + _ROUNDING, self.beats)
         index = bisect_right(starts, within)
         base = passes * self.beats
         if index < len(starts):

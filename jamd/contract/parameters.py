@@ -136,6 +136,7 @@ PARAMETERS: Final = (
     Parameter("swing", 0, 0.75, 0.0, "share of the beat", "Length of the first eighth: 0.5 straight, 0.67 triplets; 0: by tempo"),
     Parameter("temperature", 0.1, 2, 1.0, "", "How daring the draws are"),
     Parameter("top_p", 0.1, 1, 0.95, "", "Share of the likeliest choices that is drawn from"),
+    Parameter("guidance", 0, 5, 3.0, "", "How firmly the sound is held to the notes of the plan; 1: no push, and faster"),
     Parameter("seed", 0, 2**31 - 1, 0, "", "Seed of the next start; 0: another each time", "int"),
 )
 PARAMETER_BY_NAME: Final = {parameter.name: parameter for parameter in PARAMETERS}

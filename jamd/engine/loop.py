@@ -23,7 +23,7 @@ from jamd.contract.errors import JamdError
 from jamd.contract.memory import AudioMemory
 from jamd.contract.units import FRAME_SAMPLES, PARTS, SAMPLE_RATE
 from jamd.engine.meter import StepMeter
-from model.generator.clip import ClipRender, ClipRequest, frames_of_bars
+from model.generator.clip import DEFAULT_GUIDANCE, ClipRender, ClipRequest, frames_of_bars
 from model.generator.performer import Models, Performer
 from model.generator.situation import Situation
 from model.style.words import read_style
@@ -150,8 +150,15 @@ class Engine:
                 return
             setattr(situation, name, float(value))
             self._replan(None)
-        elif name in ("temperature", "top_p") and self.performer is not None:
-            self.performer.set_sampling(self.params.get("temperature", 1.0), self.params.get("top_p", 0.95))
+        elif name in ("temperature", "top_p", "guidance") and self.performer is not None:
+            self.performer.set_sampling(**self._sampling())
+
+    def _sampling(self) -> dict[str, float]:
+        return {
+            "temperature": self.params.get("temperature", 1.0),
+            "top_p": self.params.get("top_p", 0.95),
+            "guidance": self.params.get("guidance", DEFAULT_GUIDANCE),
+        }
 
     def _applied(self, address: str, value: Any) -> None:
         frame = self.performer.frame if self.performer is not None else self.memory.frame
@@ -185,7 +192,7 @@ class Engine:
     def _start(self, frame: int) -> None:
         assert self.situation is not None
         self.performer = Performer(self.models, self.situation, frame, self._seed())
-        self.performer.set_sampling(self.params.get("temperature", 1.0), self.params.get("top_p", 0.95))
+        self.performer.set_sampling(**self._sampling())
         self.jam_until = None
         self.meter = StepMeter()
         self.memory.stream.begin(frame)
@@ -250,8 +257,7 @@ class Engine:
                 energy=situation.energy if situation.energy is not None else 0.5,
                 register=situation.register if situation.register is not None else 0.5,
                 swing=situation.swing,
-                temperature=self.params.get("temperature", 1.0),
-                top_p=self.params.get("top_p", 0.95),
+                **self._sampling(),
             )
         except JamdError as error:
             self.channel.send(m.ClipFailed(slot=message.slot, request=message.request, code=error.code, message=str(error)))

@@ -22,6 +22,7 @@ from model.style.words import Style
 
 CROSSFADE: Final = int(0.02 * SAMPLE_RATE)
 START_FADE: Final = 64
+DEFAULT_GUIDANCE: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class ClipRequest:
     swing: float = 0.0
     temperature: float = 1.0
     top_p: float = 0.95
+    guidance: float = DEFAULT_GUIDANCE
 
 
 def frames_of_bars(bars: int, tempo: float, beats_per_bar: int) -> int:
@@ -68,7 +70,7 @@ class ClipRender:
             style=request.style,
         )
         self.performer = Performer(models, situation, 0, request.seed)
-        self.performer.set_sampling(request.temperature, request.top_p)
+        self.performer.set_sampling(request.temperature, request.top_p, request.guidance)
         self._total = self.run_up + request.frames
         self._buffer = np.zeros((self._total + FRAME_SAMPLES, 2), np.float32)
         self._written = 0

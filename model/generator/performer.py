@@ -90,6 +90,7 @@ class Performer:
         self.generator = torch.Generator().manual_seed(seed)
         self.temperature = 1.0
         self.top_p = 0.95
+        self.guidance = 1.0
         self.steps = 0
         first_beat = situation.clock.beat_at(first_frame)
         self.plan = PlanStream(models.planner, situation.context, int(np.floor(first_beat + 1e-6)), torch.Generator().manual_seed(seed + 1))
@@ -110,10 +111,13 @@ class Performer:
         """Beat of the next step that will be written; notes before it can no longer change."""
         return self.situation.clock.beat_at(self.first_frame + self.steps * FRAME_SAMPLES)
 
-    def set_sampling(self, temperature: float, top_p: float) -> None:
-        """Draws of the plan follow the knobs; sound stays a little under them."""
+    def set_sampling(self, temperature: float, top_p: float, guidance: float) -> None:
+        """Knobs of the draws. Sound is never drawn hotter than 1; guidance holds it to the plan (see `Player.step`)."""
         self.temperature, self.top_p = temperature, top_p
         self.plan.sampling = Sampling(temperature, top_p)
+        if (guidance != 1.0) != (self.guidance != 1.0):
+            self._player_state = self.models.player.resize(self._player_state, 2 if guidance != 1.0 else 1)
+        self.guidance = guidance
 
     def replan(self, beat: float | None = None) -> None:
         """Write the plan anew from `beat` (not before the step that comes next)."""
@@ -187,7 +191,8 @@ class Performer:
         self._begin_notes(beat, end, self.situation.segment_at(beat).tempo)
         controls = torch.from_numpy(self.controls(frame).vectors())[None]
         piano_roll = torch.from_numpy(roll(self._active, self.steps, 1))[None]
-        codes = self.models.player.step(controls, piano_roll, self._player_state, self.generator, min(self.temperature, 1.0), self.top_p)
+        temperature = min(self.temperature, 1.0)
+        codes = self.models.player.step(controls, piano_roll, self._player_state, self.generator, temperature, self.top_p, self.guidance)
         audio = self.models.codec.decode_step(codes, self._decoder_state)
         self.steps += 1
         return audio[0].T.contiguous().numpy()

@@ -145,11 +145,20 @@ class Player(nn.Module):
         generator: torch.Generator,
         temperature: float = 1.0,
         top_p: float = 1.0,
+        guidance: float = 1.0,
     ) -> Tensor:
         """Draw the codes of the next frame.
 
         Shape: controls [batch, 1, CONTROL_WIDTH], roll [batch, 1, ROLL_WIDTH], result [batch, 1, levels].
+
+        Args:
+            guidance: how far the draw is pushed from what would be played without the plan towards what is played with it
+                (Ho and Salimans 2022, equation 6, with weight `guidance` - 1); 1 is no push. Any other value needs a state
+                of twice the batch, whose second half never sees the plan.
         """
+        guided = guidance != 1.0
+        if guided:
+            controls, roll = torch.cat((controls, controls)), torch.cat((roll, torch.zeros_like(roll)))
         x = self.enter(state.history) + self.controls(controls) + self.roll(roll)
         hidden = self.head.hidden(self.transformer.step(x, state.transformer))
         hidden = hidden.unflatten(-1, (self.config.levels, self.head.width))
@@ -158,12 +167,28 @@ class Player(nn.Module):
         codes = []
         for level in range(self.config.levels):
             logits = self.head.level(level, hidden[..., level, :], partial, last, self.density[level])
+            if guided:
+                log_share = torch.log_softmax(logits.float(), dim=-1)
+                with_plan, without = log_share.chunk(2)
+                logits = without + guidance * (with_plan - without)
             code = sample(logits.float(), generator, temperature, top_p, TOP_K)
             codes.append(code)
+            if guided:
+                code = torch.cat((code, code))
             last = F.embedding(code, self.codebooks[level]) * self.scale
             partial = partial + last
         self._remember(state, partial)
         return torch.stack(codes, dim=-1)
+
+    def resize(self, state: PlayerState, batch: int) -> PlayerState:
+        """The same stream with another batch: rows are dropped, or are copies of the first."""
+        fresh = self.make_state(batch)
+        fresh.history.copy_(state.history[:1].expand_as(fresh.history) if len(state.history) < batch else state.history[:batch])
+        for new, old in zip(fresh.transformer.layers, state.transformer.layers, strict=True):
+            new.keys.copy_(old.keys[:1].expand_as(new.keys))
+            new.values.copy_(old.values[:1].expand_as(new.values))
+            new.length, new.end = old.length, old.end
+        return fresh
 
     @torch.no_grad()
     def prefill(self, codes: Tensor, controls: Tensor, roll: Tensor, state: PlayerState) -> None:

@@ -165,3 +165,28 @@ def test_sampling_keeps_the_nucleus() -> None:
     torch.testing.assert_close(full, torch.tensor([0.5, 0.3, 0.15, 0.05]), atol=0.03, rtol=0)
     assert (sample(logits, generator, 0.0) == 0).all()
     assert set(sample(logits, generator, 1.0, 1.0, top_k=1).tolist()) == {0}
+
+
+def test_guidance_of_one_is_no_guidance_and_more_moves_the_draw_towards_the_plan(player: Player) -> None:
+    """With greedy draws: a guided step takes the code whose share grows most by the plan, as computed by hand."""
+    torch.manual_seed(7)
+    controls, roll = torch.randn(1, 1, CONTROL_WIDTH), torch.rand(1, 1, ROLL_WIDTH) * 3
+    with_plan = torch.tensor([-float(player(torch.tensor([[[c, 0, 0]]]), controls, roll)[0, 0, 0]) for c in range(16)])
+    without = torch.tensor([-float(player(torch.tensor([[[c, 0, 0]]]), controls, 0 * roll)[0, 0, 0]) for c in range(16)])
+    for guidance in (0.0, 1.0, 2.0, 4.0):
+        state = player.make_state(1 if guidance == 1.0 else 2)
+        drawn = player.step(controls, roll, state, torch.Generator(), 0.0, 1.0, guidance)
+        assert drawn.shape == (1, 1, PLAYER.levels)
+        assert int(drawn[0, 0, 0]) == int((without + guidance * (with_plan - without)).argmax())
+
+
+def test_stream_goes_on_when_guidance_is_switched(player: Player) -> None:
+    torch.manual_seed(8)
+    codes = torch.randint(0, 16, (1, 20, 3))
+    controls, roll = torch.randn(1, 21, CONTROL_WIDTH), torch.rand(1, 21, ROLL_WIDTH)
+    state = player.make_state()
+    player.prefill(codes, controls[:, :20], roll[:, :20], state)
+    back = player.resize(player.resize(state, 2), 1)
+    one = player.step(controls[:, 20:], roll[:, 20:], state, torch.Generator(), 0.0)
+    two = player.step(controls[:, 20:], roll[:, 20:], back, torch.Generator(), 0.0)
+    assert torch.equal(one, two)
