@@ -71,7 +71,7 @@ def make_cases(count: int) -> list[Case]:
     return out
 
 
-def render_model(case: Case, folder: Path, **sampling: float) -> Path:
+def render_model(case: Case, folder: Path, temperature: float, top_p: float, guidance: float) -> Path:
     """The model's render of a case."""
     global _models
     if _models is None:
@@ -79,7 +79,9 @@ def render_model(case: Case, folder: Path, **sampling: float) -> Path:
     request = ClipRequest(
         case.chart, case.tempo, frames_of_bars(case.bars, case.tempo, case.chart.beats_per_bar), seed=case.index + 1,
         style=Style(case.feel), parts={"piano": True, "bass": True, "drums": True, "horn": False},
-        **sampling,
+        temperature=temperature,
+        top_p=top_p,
+        guidance=guidance,
     )  # fmt: skip
     path = folder / f"model-{case.index:03d}.wav"
     render_clip(_models, request, path)
@@ -210,8 +212,8 @@ def main() -> None:
     cases = make_cases(options.count)
     kinds = options.kinds.split(",")
     if "model" in kinds:
-        sampling = {"temperature": options.temperature, "top_p": options.top_p, "guidance": options.guidance}
-        table["model"] = judge(cases, [render_model(case, options.out, **sampling) for case in cases])
+        sampling = (options.temperature, options.top_p, options.guidance)
+        table["model"] = judge(cases, [render_model(case, options.out, *sampling) for case in cases])
     if "corpus" in kinds:
         table["corpus"] = judge(cases, [write_corpus(case, options.out, None) for case in cases])
     if "codec" in kinds:

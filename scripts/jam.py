@@ -148,21 +148,32 @@ def perform(client: OscClient, keys: Keys, recorder: Recorder, seconds: float) -
     oscsend("/clock/tempo", "f", TEMPO)
     oscsend("/jam/chart", "s", CHART)
     oscsend("/jam/part/horn", "i", 0)
-    oscsend("/slot/1/render", "isi", 2, "drums", 7)
+    for part in ("piano", "bass"):  # a clip is played by the parts that are on when it is asked for: drums alone
+        oscsend(f"/jam/part/{part}", "i", 0)
+    oscsend("/slot/1/render", "isi", 2, "swing", 7)
+    for part in ("piano", "bass"):
+        oscsend(f"/jam/part/{part}", "i", 1)
     wait_for("the clip in slot 1", lambda: any(s["slot"] == 1 and s["state"] == "ready" for s in status(client)["slots"]), 90)
     recorder.active = True
     oscsend("/jam/start")
     began = time.monotonic()
     wait_for("the jam", lambda: status(client)["jam"]["state"] == "playing", 5)
     steps: list[tuple[float, str, Callable[[], None]]] = [
-        (0.18, "the pad on note 36 launches slot 1", lambda: keys.pad(1)),
-        (0.32, "slot 1 stops", lambda: oscsend("/slot/1/stop")),
+        (0.16, "the pad on note 36 launches the drum loop in slot 1, the band's own drums rest", lambda: swap(0)),
+        (0.32, "the loop stops, the drummer is back", lambda: swap(1)),
         (0.38, "held keys name Ebmaj7", lambda: keys.hold(51, 55, 58, 62)),
         (0.46, "the keys are released", lambda: keys.release(51, 55, 58, 62)),
         (0.52, "a blues in F from the next bar", lambda: oscsend("/jam/chart", "s", BLUES)),
         (0.66, "the drums rest", lambda: oscsend("/jam/part/drums", "i", 0)),
         (0.76, "the drums are back, louder and busier", lambda: louder()),
     ]
+
+    def swap(drummer: int) -> None:
+        if drummer:
+            oscsend("/slot/1/stop")
+        else:
+            keys.pad(1)
+        oscsend("/jam/part/drums", "i", drummer)
 
     def louder() -> None:
         oscsend("/jam/part/drums", "i", 1)

@@ -24,8 +24,8 @@ class EngineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much of the jam is written ahead of the audio thread."""
     change_ms: float = 180.0
     """How long before a bar line a change must come to be heard from there."""
-    lead_ms: float = 600.0
-    """Time between a start and the first bar, when the clock stands."""
+    lead_ms: float = 350.0
+    """How long before its first bar the jam must be asked for: the time that the first notes and their sound take."""
     threads: int = 1
     """Threads of the model. More than one waits for the slowest core at every step: worth it only on idle machines."""
 

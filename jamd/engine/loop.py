@@ -20,7 +20,7 @@ from jamd.contract.channel import Channel
 from jamd.contract.chart import Chart, parse_chart, parse_chord
 from jamd.contract.clock import Clock
 from jamd.contract.errors import JamdError
-from jamd.contract.memory import AudioMemory
+from jamd.contract.memory import AudioMemory, Word
 from jamd.contract.units import FRAME_SAMPLES, PARTS, SAMPLE_RATE
 from jamd.engine.meter import StepMeter
 from model.generator.clip import DEFAULT_GUIDANCE, ClipRender, ClipRequest, frames_of_bars
@@ -91,6 +91,7 @@ class Engine:
             case m.SetClock():
                 old, situation.clock = situation.clock, message.clock
                 self._replan_from_change(old, message.clock)
+                self._set_stand_in()
             case m.SetChart():
                 situation.set_chart(parse_chart(message.text), message.bar)
                 self._replan(self._beat_of_bar(message.bar))
@@ -195,7 +196,17 @@ class Engine:
         self.performer.set_sampling(**self._sampling())
         self.jam_until = None
         self.meter = StepMeter()
+        self._set_stand_in()
         self.memory.stream.begin(frame)
+
+    def _set_stand_in(self) -> None:
+        """What plays when data is missing: the last bar, or as many halves of it as the ring holds."""
+        assert self.situation is not None
+        segment = self.situation.clock.segments[-1]
+        frames = round(segment.frames_per_beat * segment.beats_per_bar)
+        while frames > self.memory.stream.size // 2:
+            frames //= 2
+        self.memory.header[Word.LOOP_FRAMES] = frames
 
     def _stop(self) -> None:
         self.performer = None

@@ -54,6 +54,7 @@ def tempo_of_activation(activation: Doubles, fps: float, method: str) -> TempoEs
         lags = 60.0 / tempos * fps * multiple
         inside = lags < len(correlation) - 2
         score[inside] += weight * np.interp(lags[inside], np.arange(len(correlation)), correlation)
+    score *= np.interp(60.0 / tempos * fps, np.arange(len(correlation)), correlation) > 0.02
     prior = np.exp(-0.5 * (np.log2(tempos / CENTRE) / WIDTH_OCTAVES) ** 2)
     best = float(tempos[np.argmax(np.maximum(score, 0.0) * prior)])
     lag = 60.0 / best * fps
