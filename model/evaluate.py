@@ -1,20 +1,16 @@
 """Judge the model by tools that know nothing of it: `python -m model.evaluate OUT`.
 
 Charts and tempos that no training saw are rendered by the model and, for comparison, by the corpus band itself, straight and through the
-codec. basic-pitch (Bittner et al. 2022) finds the notes in all three; librosa's beat tracker (Ellis 2007) finds the tempo.
+codec. basic-pitch (Bittner et al. 2022) finds the notes in all of them, BeatNet (Heydari et al. 2021) the beats; model.metrics says what
+is made of that. `fit` is the share of the found notes' energy on tones of the chord that the chart has at that time.
 
-Chord fit: share of the found notes' weight (duration times amplitude) that lies on pitch classes of the chord that the chart has at
-that time. The same notes against the charts of the other renders say what chance gives.
-
-Needs basic-pitch, onnxruntime and librosa: scripts/evaluation.sh installs them.
+Needs the weights of basic-pitch and BeatNet, and onnxruntime: scripts/evaluation.sh installs them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import logging
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +28,7 @@ from model.corpus.songs import make_chart
 from model.generator.clip import DEFAULT_GUIDANCE, ClipRequest, frames_of_bars
 from model.generator.offline import render_clip
 from model.generator.performer import load_models
+from model.metrics.renders import Render, Table, evaluate_renders, to_markdown
 from model.style.words import Style
 
 FIRST_SEED = 800_000_000
@@ -46,16 +43,6 @@ class Case:
     tempo: float
     feel: str
     bars: int
-
-
-@dataclass(frozen=True)
-class FoundNote:
-    """A note that a transcriber found: seconds, MIDI pitch, amplitude 0..1."""
-
-    start: float
-    end: float
-    pitch: int
-    amplitude: float
 
 
 def make_cases(count: int) -> list[Case]:
@@ -124,77 +111,20 @@ def through_codec(audio: NDArray[np.float32], levels: int) -> NDArray[np.float32
     return out
 
 
-def transcribe(path: Path) -> list[FoundNote]:
-    """Notes that basic-pitch finds."""
-    logging.disable(logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from basic_pitch import FilenameSuffix, build_icassp_2022_model_path
-        from basic_pitch.inference import Model, predict
-
-        global _transcriber
-        if _transcriber is None:
-            _transcriber = Model(build_icassp_2022_model_path(FilenameSuffix.onnx))
-        import contextlib
-        import io
-
-        with contextlib.redirect_stdout(io.StringIO()):
-            _, _, events = predict(path, _transcriber)
-    return [FoundNote(float(a), float(b), int(pitch), float(amplitude)) for a, b, pitch, amplitude, _ in events]
+SHOWN = (
+    "fit", "fit_shuffled", "fit_other_keys", "fit_other_charts", "key_right", "bass", "bass_other_keys", "tempo_kept_error",
+    "tempo_beatnet_right", "tempo_beatnet_right_folded", "grid_ms", "grid_chance_ms", "onsets_per_beat", "level_db",
+)  # fmt: skip
+"""Measures of the printed table; see model.metrics.renders for all."""
 
 
-_transcriber: Any = None
-
-
-def chord_fit(notes: Sequence[FoundNote], chart: Chart, tempo: float) -> float:
-    """Share of the notes' weight on chord tones; NaN without notes. Notes count for the chord at 60 ms after their start."""
-    hit = total = 0.0
-    for note in notes:
-        chord = chart.chord_at((note.start + 0.06) * tempo / 60)
-        if chord.root is None:
-            continue
-        weight = (note.end - note.start) * note.amplitude
-        total += weight
-        hit += weight * (note.pitch % 12 in chord.pitch_classes)
-    return hit / total if total else float("nan")
-
-
-def found_tempo(path: Path) -> float:
-    """Tempo that librosa's beat tracker finds, bpm."""
-    import librosa
-    from librosa.beat import beat_track
-
-    audio, rate = soundfile.read(path, dtype="float32")
-    tempo, _ = beat_track(y=librosa.resample(audio.mean(axis=1), orig_sr=rate, target_sr=22_050), sr=22_050)
-    return float(np.atleast_1d(tempo)[0])
-
-
-def tempo_error(found: float, asked: float) -> tuple[float, float]:
-    """Relative error as it is, and at the nearest of half, same and double."""
-    ratios = [abs(found * factor / asked - 1) for factor in (1.0, 0.5, 2.0)]
-    return ratios[0], min(ratios)
-
-
-def judge(cases: Sequence[Case], paths: Sequence[Path]) -> dict[str, float]:
-    """Means over renders of one kind."""
-    fits, shuffled, notes_a_second, strict, octave = [], [], [], [], []
-    for case, path in zip(cases, paths, strict=True):
-        notes = transcribe(path)
-        fits.append(chord_fit(notes, case.chart, case.tempo))
-        others = [other.chart for other in cases if other.index != case.index][:: max(len(cases) // 12, 1)]
-        shuffled.append(float(np.nanmean([chord_fit(notes, chart, case.tempo) for chart in others])))
-        notes_a_second.append(len(notes) / soundfile.info(path).duration)
-        a, b = tempo_error(found_tempo(path), case.tempo)
-        strict.append(a < 0.04)
-        octave.append(b < 0.04)
-    return {
-        "chord_fit": float(np.nanmean(fits)),
-        "chord_fit_shuffled": float(np.nanmean(shuffled)),
-        "better_than_shuffled": float(np.mean(np.array(fits) > np.array(shuffled))),
-        "notes_a_second": float(np.mean(notes_a_second)),
-        "tempo_within_4_percent": float(np.mean(strict)),
-        "tempo_within_4_percent_or_octave": float(np.mean(octave)),
-    }
+def judge(source: str, cases: Sequence[Case], paths: Sequence[Path]) -> Table:
+    """All measures over the renders of one kind."""
+    renders = [
+        Render(f"{source} {case.index}", path, case.chart, case.tempo, bars=case.bars) for case, path in zip(cases, paths, strict=True)
+    ]
+    table = evaluate_renders(renders, progress=lambda line: print(line, flush=True))[0]
+    return Table(source, table.rows, table.summary)
 
 
 def main() -> None:
@@ -208,23 +138,23 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     result = options.out / "evaluation.json"
-    table = json.loads(result.read_text()) if result.exists() else {}
+    known = json.loads(result.read_text()) if result.exists() else {}
     cases = make_cases(options.count)
     kinds = options.kinds.split(",")
+    tables = []
     if "model" in kinds:
         sampling = (options.temperature, options.top_p, options.guidance)
-        table["model"] = judge(cases, [render_model(case, options.out, *sampling) for case in cases])
+        tables.append(judge("model", cases, [render_model(case, options.out, *sampling) for case in cases]))
     if "corpus" in kinds:
-        table["corpus"] = judge(cases, [write_corpus(case, options.out, None) for case in cases])
+        tables.append(judge("corpus", cases, [write_corpus(case, options.out, None) for case in cases]))
     if "codec" in kinds:
         for levels in (4, 8):
-            name = f"corpus through the codec, {levels} levels"
-            table[name] = judge(cases, [write_corpus(case, options.out, levels) for case in cases])
-    result.write_text(json.dumps(table, indent=2))
-    keys = list(next(iter(table.values())))
-    print("\n| | " + " | ".join(key.replace("_", " ") for key in keys) + " |\n|---|" + "---|" * len(keys))
-    for name, row in table.items():
-        print(f"| {name} | " + " | ".join(f"{row[key]:.2f}" for key in keys) + " |")
+            paths = [write_corpus(case, options.out, levels) for case in cases]
+            tables.append(judge(f"corpus through the codec, {levels} levels", cases, paths))
+    known |= {table.source: table.summary for table in tables}
+    result.write_text(json.dumps(known, indent=2))
+    shown = [Table(source, [], {key: summary[key] for key in SHOWN if key in summary}) for source, summary in known.items()]
+    print("\n" + to_markdown(shown))
 
 
 if __name__ == "__main__":
