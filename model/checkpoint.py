@@ -29,6 +29,7 @@ def _write(tensors: dict[str, Tensor], path: Path, header: dict[str, Any]) -> No
     os.close(handle)
     try:
         save_file(tensors, temporary, metadata={"jamd": json.dumps(header)})
+        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
