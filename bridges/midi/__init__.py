@@ -63,6 +63,7 @@ class MidiInputs:
             ports: list[str] = midi.get_ports()
             found = next((index for index, port in enumerate(ports) if name.lower() in port.lower()), None)
             if found is None:
+                midi.delete()  # the library's client lives on until this is called
                 self.close()
                 there = ", ".join(ports) or "none"
                 raise AudioError(f"no MIDI input {name!r}: there are {there}", code="midi")
@@ -73,4 +74,5 @@ class MidiInputs:
     def close(self) -> None:
         for midi in self._open:
             midi.close_port()
+            midi.delete()
         self._open.clear()

@@ -26,6 +26,8 @@ from model.generator.player import Player
 from model.generator.situation import Situation
 from model.layers.int8 import to_int8
 
+RING_OUT = 1 / 40
+"""Share of the level that goes with each step once no part is on: silence after half a second."""
 WEIGHTS = Path(__file__).parents[1] / "weights"
 
 
@@ -100,6 +102,7 @@ class Performer:
         self._decoder_state = models.codec.make_decoder_state()
         self._active = np.zeros(0, NOTE_DTYPE)
         self._primed = False
+        self._gain = 1.0
 
     @property
     def frame(self) -> int:
@@ -195,7 +198,17 @@ class Performer:
         codes = self.models.player.step(controls, piano_roll, self._player_state, self.generator, temperature, self.top_p, self.guidance)
         audio = self.models.codec.decode_step(codes, self._decoder_state)
         self.steps += 1
-        return audio[0].T.contiguous().numpy()
+        return self._tacet(audio[0].T.contiguous().numpy())
+
+    def _tacet(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """With no part on nothing sounds: the last notes ring out, then silence. Shape: [frames, 2]."""
+        on = any(self.situation.parts[name] for name in PARTS)
+        before = self._gain
+        self._gain = min(before + 0.5, 1.0) if on else max(before - RING_OUT, 0.0)
+        if before == self._gain == 1.0:
+            return block
+        ramp = np.linspace(before, self._gain, len(block), endpoint=False, dtype=np.float32)
+        return block * ramp[:, None] ** 2
 
     def block(self) -> NDArray[np.float32]:
         """The next 640 frames. Shape: [640, 2]."""

@@ -250,7 +250,9 @@ def test_a_scale_holds_its_chord(modifiers: list[str]) -> None:
     except ChartError:
         return
     assert set(chord.pitch_classes) <= set(chord.scale)
-    assert 6 <= len(chord.scale) <= 9
+    assert len(chord.scale) >= 6
+    if len(chord.intervals) <= 6:  # names may pile up tensions until every scale is too small
+        assert len(chord.scale) <= 9
 
 
 def symbols(chart: Chart) -> list[list[tuple[float, str]]]:

@@ -174,3 +174,16 @@ def test_style_words() -> None:
     assert style.feel == "bossa"
     assert (style.programs["horn"], style.programs["piano"]) == (56, 4)
     assert read_style("qwertz 123").feel is None
+
+
+def test_band_without_parts_falls_silent_and_comes_back(models: Models) -> None:
+    s = situation()
+    performer = Performer(models, s, 0, seed=2)
+    assert np.abs(np.concatenate([performer.block() for _ in range(10)])).max() > 0
+    s.parts = dict.fromkeys(PARTS, False)
+    performer.replan()
+    quiet = np.concatenate([performer.block() for _ in range(60)])
+    assert (quiet[45 * FRAME_SAMPLES :] == 0).all()
+    s.parts["bass"] = True
+    performer.replan()
+    assert np.abs(np.concatenate([performer.block() for _ in range(10)])).max() > 0
