@@ -59,7 +59,15 @@ class Recorder:
 
         self.client.activate()
         for port, source in zip(self.ports, ("jamd:out_1", "jamd:out_2"), strict=True):
+            wait_for(f"the connection of {source}", lambda source=source, port=port: self._connect(source, port), 10)
+
+    def _connect(self, source: str, port: jack.Port) -> bool:
+        """A server that is still busy with a new client refuses; then it is asked again."""
+        try:
             self.client.connect(source, port)
+        except jack.JackError:
+            return False
+        return True
 
     def finish(self, path: Path) -> np.ndarray:
         self.active = False

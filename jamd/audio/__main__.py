@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,9 @@ from jamd.contract.config import Config
 from jamd.contract.errors import AudioError, ChannelClosed, JamdError
 from jamd.contract.memory import AudioMemory
 from jamd.contract.units import SAMPLE_RATE
+
+START_S = 20.0
+START_FRAMES = 4800
 
 
 class Output(Protocol):
@@ -67,6 +71,7 @@ def main() -> int:
         channel = Channel.connect(options.socket, "audio")
         output, block, ports = open_output(options.audio, memory, config)
         output.start()
+        wait_for_playing(memory, output)
         channel.send(m.AudioReady(backend=options.audio.split(":")[0], rate=SAMPLE_RATE, block=block, ports=ports))
         return serve(channel, output, clips)
     except ChannelClosed:
@@ -79,6 +84,21 @@ def main() -> int:
             output.close()
         clips.tidy(everything=True)
         memory.close()
+
+
+def wait_for_playing(memory: AudioMemory, output: Output) -> None:
+    """Ready means that the time line moves.
+
+    Raises:
+        AudioError: it does not.
+    """
+    deadline = time.monotonic() + START_S
+    while memory.frame < START_FRAMES:
+        if output.fault is not None:
+            raise AudioError(output.fault, code="jack")
+        if time.monotonic() > deadline:
+            raise AudioError(f"the audio output has not begun to play within {START_S:g} s", code="jack")
+        time.sleep(0.01)
 
 
 def serve(channel: Channel, output: Output, clips: ClipTable) -> int:

@@ -39,10 +39,8 @@ class Models:
     codec: Codec
     planner: Planner
     player: Player
-
-    @property
-    def parameters(self) -> int:
-        return sum(p.numel() for m in (self.codec, self.planner, self.player) for p in m.parameters())
+    parameters: int = 0
+    """Trained numbers of all three, counted before any rounding."""
 
 
 def load_models(name: str = "small", folder: Path | None = None, *, int8: bool = True) -> Models:
@@ -69,10 +67,11 @@ def load_models(name: str = "small", folder: Path | None = None, *, int8: bool =
     for kind, module in (("codec", codec), ("planner", planner), ("player", player)):
         load_weights(paths[kind], module)
         module.eval().requires_grad_(False)
+    parameters = sum(p.numel() for module in (codec, planner, player) for p in module.parameters())
     if int8:
         for part in (codec.decoder, planner, player):
             to_int8(part)
-    return Models(name, codec, planner, player)
+    return Models(name, codec, planner, player, parameters)
 
 
 class Performer:

@@ -40,7 +40,15 @@ class Listener:
 
         self.client.activate()
         for port, source in zip(self.ports, sources, strict=True):
+            wait_until(lambda source=source, port=port: self._connect(source, port), 10, f"the connection of {source}")
+
+    def _connect(self, source: str, port: jack.Port) -> bool:
+        """A server that is still busy with a new client refuses; then it is asked again."""
+        try:
             self.client.connect(source, port)
+        except jack.JackError:
+            return False
+        return True
 
     def audio(self) -> np.ndarray:
         with self.lock:
