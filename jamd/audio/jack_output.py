@@ -6,6 +6,7 @@ buffers and the rings with exact frames, and counts late cycles. It holds no ref
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import jack
@@ -29,6 +30,7 @@ from jamd.contract.memory import (
 
 ARRAYS = ("header", "levels", "command_words", "command_values", "pending_words", "pending_values", "midi_in", "midi_out",
           "slot_words", "slot_levels", "stream")  # fmt: skip
+PORTS_S = 10.0
 OUTPUTS = ("out_1", "out_2", "jam_1", "jam_2", "slots_1", "slots_2")
 INPUTS = ("in_1", "in_2")
 PORTS = len(ARRAYS)
@@ -156,6 +158,7 @@ class JackOutput:
     def start(self) -> None:
         """Begin to play, connected to the first physical outputs where there are any."""
         self._client.activate()
+        self._wait_for_ports()
         if not self._connect:
             return
         targets = self._client.get_ports(is_physical=True, is_input=True, is_audio=True)
@@ -164,6 +167,18 @@ class JackOutput:
                 self._client.connect(f"{self._client.name}:{port}", target)
             except jack.JackError as error:
                 raise AudioError(f"cannot connect {port} to {target.name}: {error}", code="jack") from error
+
+    def _wait_for_ports(self) -> None:
+        """A busy server shows the ports of a new client late.
+
+        Raises:
+            AudioError: it does not show them at all.
+        """
+        deadline = time.monotonic() + PORTS_S
+        while not set(self.ports) <= {port.name for port in self._client.get_ports(f"{self._client.name}:.*")}:
+            if self.fault is not None or time.monotonic() > deadline:
+                raise AudioError(self.fault or "the JACK server does not show jamd's ports", code="jack")
+            time.sleep(0.01)
 
     def close(self) -> None:
         if self.fault is None:

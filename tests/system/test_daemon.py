@@ -95,9 +95,13 @@ def error_of(daemon: Daemon, address: str, *arguments: Any) -> tuple[str, str]:
 
 
 def test_ports_are_there(daemon: Daemon) -> None:
-    names = set(subprocess.run(["jack_lsp"], capture_output=True, text=True, check=True).stdout.split())
     wanted = ["out_1", "out_2", "jam_1", "jam_2", "slots_1", "slots_2", "in_1", "in_2", "midi_in", "midi_out"]
-    assert {f"jamd:{name}" for name in wanted} <= names
+
+    def shown() -> bool:
+        names = set(subprocess.run(["jack_lsp"], capture_output=True, text=True, check=True).stdout.split())
+        return {f"jamd:{name}" for name in wanted} <= names
+
+    wait_until(shown, 10, "every port")
 
 
 def test_ping_and_describe(daemon: Daemon) -> None:
