@@ -115,6 +115,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.audio not in ("jack", "null") and not options.audio.startswith("file:"):
         raise UsageError(f"--audio is jack, file:PATH or null, not {options.audio!r}")
+    if options.device == "cuda":
+        raise FailureError("this version computes on the CPU only: leave --device out", code="device")
     config = _config(options)
     return Supervisor(RunOptions(options.audio, options.model, options.device, config), lambda line: print(line, flush=True)).run()
 
