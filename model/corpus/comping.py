@@ -8,6 +8,7 @@ import numpy as np
 
 from jamd.contract.chart import Chord
 from model.corpus.grid import Row, Stage
+from model.corpus.sources.jtd import TrioStats
 
 PART = 0
 
@@ -85,8 +86,12 @@ def place(notes: list[int], root: int, centre: float, previous: list[int], rng: 
     return best
 
 
-def play(stage: Stage, melody_in_piano: bool, kind: str) -> list[Row]:
-    """Chords for the whole piece. With the melody in the same hands the chords lie lower and are sparser."""
+def play(stage: Stage, melody_in_piano: bool, kind: str, hands: TrioStats | None = None) -> list[Row]:
+    """Chords for the whole piece. With the melody in the same hands the chords lie lower and are sparser.
+
+    Args:
+        hands: a real pianist's hand shapes, which take the place of the rules where one of them spells the chord.
+    """
     rng = stage.rng
     rows: list[Row] = []
     previous: list[int] = []
@@ -100,7 +105,8 @@ def play(stage: Stage, melody_in_piano: bool, kind: str) -> list[Row]:
                 continue
             alone = not stage.parts[bar, 1]
             notes = voicing(chord, kind, alone and kind != "drop2")
-            pitches = place(notes, chord.root, centre, previous, rng)
+            shape = hands.draw_voicing(rng, chord) if hands is not None and not alone else []
+            pitches = place([pitch - chord.root for pitch in shape] or notes, chord.root, centre, previous, rng)
             previous = pitches
             at = bar * stage.per_bar + stage.swung(beat) + stage.human(6.0, 4.0)
             level = stage.touch(bar, 60 if melody_in_piano else 68, 6 if beat % 1 else 0)

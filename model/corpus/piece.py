@@ -11,10 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from jamd.contract.chart import Chart
 from jamd.contract.units import PARTS, TEMPO_MAX, TEMPO_MIN
-from model.corpus import bass, comping, drums, melody
+from model.corpus import bass, comping, drums, melody, real
+from model.corpus.effects import Recording, draw_recording
 from model.corpus.grid import Row, Stage
 from model.corpus.notes import Notes, make_notes
+from model.corpus.personas import Persona
 from model.corpus.songs import make_chart
+from model.corpus.sounds import PLAIN, Sound, Studio, choose
+from model.corpus.sources import Sources, TrioStats
 
 FEELS: Final = ("swing", "bossa", "ballad", "waltz", "modal", "funk")
 _FEEL_SHARE: Final = (0.48, 0.13, 0.12, 0.1, 0.1, 0.07)
@@ -22,6 +26,10 @@ _TEMPO: Final[dict[str, tuple[float, float]]] = {
     "swing": (90, 300), "bossa": (90, 180), "ballad": (56, 84), "waltz": (80, 220), "modal": (90, 280), "funk": (80, 125),
 }  # fmt: skip
 _HORNS: Final = {56: (54, 82), 59: (54, 80), 64: (58, 84), 65: (50, 80), 66: (45, 75), 67: (38, 68), 71: (52, 84), 73: (62, 90)}
+
+
+SHARE_REAL: Final = 0.4
+"""Of the pieces, when there are sources."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,11 @@ class Piece:
     """Decay time of the room; 0: dry."""
     room_gain: float
     level_db: float
+    sounds: Mapping[str, Sound]
+    """What each part is played on."""
+    recording: Recording | None = None
+    """How it was recorded; None: in the simple room of `room_s`."""
+    persona: str | None = None
 
     @property
     def beats_per_bar(self) -> int:
@@ -81,6 +94,13 @@ def _sections(rng: np.random.Generator, bars: int, wander: float) -> NDArray[np.
             level = float(rng.random())
         out[start : start + 4] = level
     return out
+
+
+def _leaning(level: NDArray[np.float32], lean: float) -> NDArray[np.float32]:
+    """Levels drawn towards one end: half their range, around the middle moved by `lean`."""
+    if lean == 0.0:
+        return level
+    return np.clip(0.5 + lean + (level - 0.5) * 0.5, 0.0, 1.0).astype(np.float32)
 
 
 def _by_bar(value: ArrayLike | None, bars: int, drawn: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -123,37 +143,69 @@ def make_piece(
     energy: ArrayLike | None = None,
     register: ArrayLike | None = None,
     parts: ArrayLike | None = None,
+    persona: Persona | None = None,
+    studio: Studio = PLAIN,
+    sources: Sources | None = None,
 ) -> Piece:
     """The piece of a seed. What is not given is drawn; `parts` is [parts] or [bars, parts] in the order of PARTS.
+
+    A persona leads: its habits take the place of draws. The studio says with which sounds the piece can be rendered; the
+    notes do not depend on it. With sources, real solos, tunes, drumming and hand shapes take the place of rules in a share of
+    the pieces for which no chart is given.
 
     Raises:
         ValueError: a feel nobody knows, a tempo out of range.
     """
     rng = np.random.default_rng([20_25, seed])
+    other = np.random.default_rng([20_26, seed])  # what is beyond the rules: sounds, sources
+    take = None
+    if sources is not None and chart is None and tempo is None and bars is None and other.random() < SHARE_REAL:
+        horn_sound = persona.instruments["horn"] if persona is not None else None
+        stand_in = horn_sound and choose(np.random.default_rng(0), "horn", 66, PLAIN, horn_sound).program
+        take = real.choose_take(other, sources, *_HORNS.get(int(stand_in or 66), _HORNS[66]), 66, swing=0.6)
+    if take is not None:
+        chart, bars, feel = take.chart, take.bars, take.feel
+        tempo = take.tempo
+        density, energy, register = take.density, take.energy, take.register
     if feel is None:
-        feel = str(rng.choice(FEELS, p=_FEEL_SHARE))
+        if persona is None:
+            feel = str(rng.choice(FEELS, p=_FEEL_SHARE))
+        else:
+            feel = str(rng.choice(list(persona.feels), p=list(persona.feels.values())))
         if chart is not None:
             feel = "waltz" if chart.beats_per_bar == 3 else "swing" if feel == "waltz" else feel
     if feel not in FEELS:
         raise ValueError(f"no feel {feel!r}: there are {', '.join(FEELS)}")
     low, high = _TEMPO[feel]
+    if persona is not None and max(low, persona.tempo[0]) < min(high, persona.tempo[1]):
+        low, high = max(low, persona.tempo[0]), min(high, persona.tempo[1])
     drawn_tempo = float(np.round(np.exp(rng.uniform(np.log(low), np.log(high))) * 2) / 2)
-    if rng.random() < 0.05 and feel in ("swing", "ballad"):
+    if rng.random() < 0.05 and persona is None and feel in ("swing", "ballad"):
         drawn_tempo = float(rng.integers(60, 300))
     tempo = drawn_tempo if tempo is None else float(tempo)
     if not TEMPO_MIN <= tempo <= TEMPO_MAX:
         raise ValueError(f"tempo {tempo} is outside {TEMPO_MIN:g}..{TEMPO_MAX:g}")
     chart = chart or make_chart(rng, feel)
     swing = swing_share(rng, tempo, feel)
+    if persona is not None and feel not in ("bossa", "funk"):
+        swing = float(np.clip(swing + persona.swing, 0.5, 0.72))
     if bars is None:
         seconds = rng.uniform(20, 60)
         bars = int(np.clip(round(seconds * tempo / 60 / chart.beats_per_bar), 8, 96))
     line_up = _line_up(rng, bars)
+    if take is not None:
+        line_up[:] = (True, True, True, True) if persona is None or persona.line_up is None else persona.line_up
+        line_up[:, 3] = True
+    lean = (0.0, 0.0, 0.0)
+    if persona is not None:
+        lean = (persona.density, persona.energy, persona.register)
+        if persona.line_up is not None and take is None:
+            line_up[:] = persona.line_up
     stage = Stage(
         rng, chart, tempo, feel, bars, swing,
-        _by_bar(density, bars, _sections(rng, bars, 0.5)),
-        _by_bar(energy, bars, _sections(rng, bars, 0.4)),
-        _by_bar(register, bars, _sections(rng, bars, 0.35)),
+        _by_bar(density, bars, _leaning(_sections(rng, bars, 0.5), lean[0])),
+        _by_bar(energy, bars, _leaning(_sections(rng, bars, 0.4), lean[1])),
+        _by_bar(register, bars, _leaning(_sections(rng, bars, 0.35), lean[2])),
         line_up if parts is None else np.broadcast_to(np.asarray(parts, bool), (bars, len(PARTS))).copy(),
     )  # fmt: skip
     horn = int(rng.choice(list(_HORNS), p=[0.2, 0.08, 0.08, 0.18, 0.24, 0.06, 0.08, 0.08]))
@@ -161,35 +213,69 @@ def make_piece(
     kind = str(rng.choice(["rootless", "rootless_b", "drop2", "shell", "triad"], p=[0.34, 0.2, 0.22, 0.14, 0.1]))
     if feel == "modal" and rng.random() < 0.6:
         kind = "quartal"
-    rows = _perform(stage, horn, brushes, kind)
+    sounds: dict[str, Sound] = {}
+    room = None
+    if persona is not None:
+        kind = persona.voicing or kind
+        room = persona.room
+        sounds = {name: choose(other, name, 0, studio, persona.instruments[name]) for name in PARTS}
+        horn = sounds["horn"].program if sounds["horn"].program in _HORNS else 66
+        brushes = sounds["drums"].program == 40
+    hands = real_drums = None
+    if sources is not None:
+        hands = sources.comping[int(other.integers(len(sources.comping)))] if sources.comping and other.random() < 0.3 else None
+        groove = None if brushes or other.random() < 0.5 else real.choose_groove(other, sources, tempo, chart.beats_per_bar, feel)
+        real_drums = None if groove is None else real.play_groove(other, groove, bars, stage.energy)
+    rows = _perform(stage, horn, brushes, kind, persona, take, hands, real_drums)
     piano = int(rng.choice([0, 1, 4, 11], p=[0.62, 0.2, 0.12, 0.06]))
     kit = 40 if brushes else int(rng.choice([32, 0], p=[0.8, 0.2]))
+    programs = {"piano": (0, piano), "bass": (0, int(rng.choice([32, 33], p=[0.85, 0.15]))), "drums": (128, kit), "horn": (0, horn)}
+    if persona is None:
+        sounds = {name: choose(other, name, program, studio) for name, (_, program) in programs.items()}
+    else:
+        programs = {name: (bank, sounds[name].program) for name, (bank, _) in programs.items()}
     return Piece(
         seed=seed, chart=chart, tempo=tempo, feel=feel, bars=bars, swing=swing,
         density=stage.density, energy=stage.energy, register=stage.register, parts=stage.parts,
         notes=make_notes(rows, tempo),
-        programs={"piano": (0, piano), "bass": (0, int(rng.choice([32, 33], p=[0.85, 0.15]))), "drums": (128, kit),
-                  "horn": (0, horn)},
+        programs=programs,
         mix={"piano": PartMix(float(rng.normal(0, 1.2)), float(rng.uniform(-0.45, 0.45))),
              "bass": PartMix(float(rng.normal(0.5, 1.2)), float(rng.uniform(-0.15, 0.15))),
              "drums": PartMix(float(rng.normal(5.0, 1.5)), float(rng.uniform(-0.2, 0.2))),
              "horn": PartMix(float(rng.normal(0.5, 1.2)), float(rng.uniform(-0.4, 0.4)))},
         room_s=float(rng.choice([0.0, rng.uniform(0.25, 0.9)], p=[0.25, 0.75])),
         room_gain=float(rng.uniform(0.06, 0.22)), level_db=float(rng.normal(0, 1.5)),
+        sounds=sounds, recording=draw_recording(other, room) if studio.recordings else None,
+        persona=None if persona is None else persona.name,
     )  # fmt: skip
 
 
-def _perform(stage: Stage, horn: int, brushes: bool, kind: str) -> list[Row]:
+def _perform(
+    stage: Stage,
+    horn: int,
+    brushes: bool,
+    kind: str,
+    persona: Persona | None,
+    take: real.Take | None,
+    hands: TrioStats | None,
+    real_drums: list[Row] | None,
+) -> list[Row]:
     """Everybody's notes, cut where a part is off."""
     horn_ever = bool(stage.parts[:, 3].any())
-    rows: list[Row] = [*drums.play(stage, brushes), *bass.play(stage)]
-    rows += comping.play(stage, not horn_ever, kind)
-    line = melody.play(stage, 0, 58, 88, 6.0)
-    # the piano sings where no horn plays
-    rows += [row for row in line if not stage.parts[min(int(row[3] // stage.per_bar), stage.bars - 1), 3]]
-    if horn_ever:
-        low, high = _HORNS[horn]
-        rows += melody.play(stage, 3, low, high, 12.0)
+    rows: list[Row] = list(real_drums) if real_drums is not None else drums.play(stage, brushes)
+    rows += take.bass if take is not None and take.bass else bass.play(stage)
+    rows += comping.play(stage, not horn_ever, kind, hands)
+    if take is None:
+        line = melody.play(stage, 0, 58, 88, 6.0)
+        # the piano sings where no horn plays
+        rows += [row for row in line if not stage.parts[min(int(row[3] // stage.per_bar), stage.bars - 1), 3]]
+        if horn_ever:
+            low, high = _HORNS[horn]
+            rows += melody.play(stage, 3, low, high, 12.0)
+    else:
+        rows += take.horn
+    if persona is not None:
+        rows = [_own(row, persona) for row in rows]
     total = stage.bars * stage.per_bar
     out = []
     for part, pitch, velocity, beat, length in rows:
@@ -205,6 +291,12 @@ def _perform(stage: Stage, horn: int, brushes: bool, kind: str) -> list[Row]:
             end += 1
         out.append((part, pitch, velocity, beat, min(length, end * stage.per_bar - beat)))
     return _monophonic(_no_overlap(out))
+
+
+def _own(row: Row, persona: Persona) -> Row:
+    """A note in the persona's time and touch, if it is its part's."""
+    part, pitch, velocity, beat, length = row
+    return (part, pitch, velocity, beat + persona.lag, length * persona.legato) if PARTS[part] == persona.part else row
 
 
 def _no_overlap(rows: list[Row]) -> list[Row]:

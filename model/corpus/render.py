@@ -5,8 +5,10 @@ Events fall on blocks of 64 frames (1.3 ms), FluidSynth's own grain.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +18,11 @@ from scipy.signal import fftconvolve
 
 from jamd.contract.errors import FailureError
 from jamd.contract.units import PARTS, SAMPLE_RATE
+from model.corpus.effects import record
 from model.corpus.notes import Notes
 from model.corpus.piece import Piece
+from model.corpus.sampler import instruments_folder, pedalled, sampled
+from model.corpus.sounds import Sound, find_soundfont
 
 Audio = NDArray[np.float32]
 SOUNDFONT: Final = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
@@ -25,7 +30,8 @@ BLOCK: Final = 64
 
 
 def _library() -> Any:
-    import fluidsynth
+    with contextlib.redirect_stdout(sys.stderr):  # where CI is set, pyfluidsynth prints the library's path as it is imported
+        import fluidsynth
 
     write = fluidsynth._fl.fluid_synth_write_float
     write.argtypes = [
@@ -34,14 +40,17 @@ def _library() -> Any:
     return fluidsynth
 
 
-def _soundfont() -> Path:
-    path = Path(os.environ.get("JAMD_SOUNDFONT", SOUNDFONT))
+def _soundfont(name: str = SOUNDFONT.name) -> Path:
+    if name == SOUNDFONT.name:
+        path = Path(os.environ.get("JAMD_SOUNDFONT", SOUNDFONT))
+    else:
+        path = find_soundfont(name) or Path(name)
     if not path.is_file():
         raise FailureError(f"no soundfont at {path}: install fluid-soundfont-gm or set JAMD_SOUNDFONT")
     return path
 
 
-def render_part(notes: Notes, bank: int, program: int, frames: int) -> Audio:
+def render_part(notes: Notes, bank: int, program: int, frames: int, soundfont: str = SOUNDFONT.name) -> Audio:
     """Sound of one part, by a synthesiser of its own: a used one remembers. Shape: [frames, 2].
 
     Raises:
@@ -57,12 +66,13 @@ def render_part(notes: Notes, bank: int, program: int, frames: int) -> Audio:
     synth = fluidsynth.Synth(gain=0.5, samplerate=float(SAMPLE_RATE), **settings)
     try:
         channel = 9 if bank == 128 else 0
-        synth.program_select(channel, synth.sfload(str(_soundfont())), bank, program)
+        drums = bank == 128 or bool((notes["part"] == PARTS.index("drums")).all())
+        synth.program_select(channel, synth.sfload(str(_soundfont(soundfont))), bank, program)
         begin = np.round(notes["start"] * SAMPLE_RATE / BLOCK).astype(np.int64) * BLOCK
         end = np.round((notes["start"] + notes["duration"]) * SAMPLE_RATE / BLOCK).astype(np.int64) * BLOCK
         end = np.maximum(end, begin + BLOCK)
         events = [(int(b), 1, int(n["pitch"]), int(n["velocity"])) for b, n in zip(begin, notes, strict=True)]
-        if bank != 128:
+        if not drums:
             events += [(int(e), 0, int(n["pitch"]), 0) for e, n in zip(end, notes, strict=True)]
         events.sort()
         now, address = 0, out.ctypes.data
@@ -81,6 +91,28 @@ def render_part(notes: Notes, bank: int, program: int, frames: int) -> Audio:
     return out[:frames]
 
 
+def _play(piece: Piece, sound: Sound, notes: Notes, frames: int) -> Audio:
+    """One part on its sound, before gain and place. Shape: [frames, 2]."""
+    if sound.soundfont is not None:
+        return render_part(notes, sound.bank, sound.preset, frames, sound.soundfont)
+    folder = instruments_folder()
+    if folder is None:
+        raise FailureError(f"no folder of sampled instruments for {sound.name}: set JAMD_INSTRUMENTS")
+    if sound.part == "piano":
+        share = {"ballad": 0.85, "waltz": 0.5, "modal": 0.45}.get(piece.feel, 0.12)
+        notes = pedalled(notes, _chord_changes(piece), np.random.default_rng([32, piece.seed]), share)
+    return sampled(sound.name, folder).render(notes, frames, piece.seed)
+
+
+def _chord_changes(piece: Piece) -> NDArray[np.float64]:
+    """Seconds of the chart's chord changes."""
+    out, beat, end = [], 0.0, piece.bars * piece.beats_per_bar
+    while beat < end:
+        out.append(beat * 60.0 / piece.tempo)
+        beat, _ = piece.chart.next_change(beat)
+    return np.array(out)
+
+
 def render_stems(piece: Piece, *, tail_seconds: float = 0.0) -> dict[str, Audio]:
     """Sound of each part that plays, with its gain and place in the stereo field. Shape of each: [frames, 2]."""
     frames = round(piece.seconds * SAMPLE_RATE) + round(tail_seconds * SAMPLE_RATE)
@@ -89,10 +121,10 @@ def render_stems(piece: Piece, *, tail_seconds: float = 0.0) -> dict[str, Audio]
         notes = piece.notes[piece.notes["part"] == index]
         if len(notes) == 0:
             continue
-        bank, program = piece.programs[name]
-        stem = render_part(notes, bank, program, frames)
+        sound = piece.sounds[name]
+        stem = _play(piece, sound, notes, frames)
         mix = piece.mix[name]
-        gain = 10 ** (mix.gain_db / 20)
+        gain = 10 ** ((mix.gain_db + sound.gain_db) / 20)
         angle = (mix.pan + 1) * np.pi / 4
         stem *= np.array([np.cos(angle), np.sin(angle)], np.float32) * np.float32(gain * np.sqrt(2))
         out[name] = stem
@@ -114,7 +146,10 @@ def _room(seed: int, seconds: float) -> Audio:
 def master(piece: Piece, dry: Audio) -> Audio:
     """Room, level and a soft ceiling. Shape: [frames, 2] to the same, peak under 0.98."""
     mix = dry
-    if piece.room_s > 0:
+    if piece.recording is not None:
+        level = float(np.sqrt((dry**2).mean()))
+        mix = record(dry * np.float32(0.1 / max(level, 1e-4)), piece.recording, np.random.default_rng([78, piece.seed]))
+    elif piece.room_s > 0:
         impulse = _room(piece.seed, piece.room_s)
         wet = np.stack([fftconvolve(dry[:, c], impulse[:, c])[: len(dry)] for c in range(2)], axis=1)
         mix = dry + np.float32(piece.room_gain * 2.0) * wet.astype(np.float32)
