@@ -99,6 +99,23 @@ def load_weights(path: Path, module: nn.Module) -> None:
         raise EngineError(f"{path} does not fit the network: {str(error).splitlines()[0]}", code="weights") from error
 
 
+def load_what_fits(path: Path, module: nn.Module) -> list[str]:
+    """Begin from a weights file of a smaller or older network of the same kind; returns the names that it did not have.
+
+    Tensors of another shape fill the corner that they share, which is right for added inputs and levels.
+    """
+    known, fresh = load_tensors(path), []
+    with torch.no_grad():
+        for name, tensor in module.state_dict().items():
+            old = known.get(name)
+            if old is None or old.ndim != tensor.ndim:
+                fresh.append(name)
+            else:
+                corner = tuple(slice(0, min(a, b)) for a, b in zip(old.shape, tensor.shape, strict=True))
+                tensor[corner] = old[corner].to(tensor.dtype)
+    return fresh
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:

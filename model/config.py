@@ -53,6 +53,19 @@ class CodecConfig(_Config):
 
 
 @dataclass(frozen=True)
+class TonesConfig(_Config):
+    """Gains of harmonics and noise from codes and plan."""
+
+    hop: int = FRAME_SAMPLES
+    latent: int = 64
+    width: int = 192
+    blocks: int = 4
+    expansion: int = 2
+    kernel: int = 5
+    bands: int = 24
+
+
+@dataclass(frozen=True)
 class PlayerConfig(_Config):
     """Autoregressive transformer over codec frames, one step a frame, all levels by a depth head."""
 
@@ -69,6 +82,12 @@ class PlayerConfig(_Config):
     """Width of the codec's latent, which is how codes enter."""
     depth_width: int = 256
     depth_layers: int = 1
+    style_width: int = 512
+    """Width of a style embedding."""
+    style_tokens: int = 0
+    """Tokens that a style embedding becomes; 0: the network takes no style."""
+    cross_every: int = 4
+    """A block in so many begins with cross-attention to the style tokens."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +100,15 @@ class PlannerConfig(_Config):
     feedforward: int = 1024
     context: int = 1536
     """Events of the past that attention reaches."""
+    style_width: int = 0
+    """Width of a style embedding; 0: the network takes no style."""
 
 
 CODEC: Final = {"small": CodecConfig()}
+TONES: Final = {"small": TonesConfig()}
 PLAYER: Final = {
-    "small": PlayerConfig(),
-    "paper": PlayerConfig(width=1024, layers=24, heads=16, feedforward=4096, window=750, levels=8, depth_width=512, depth_layers=2),
-    "base": PlayerConfig(width=1536, layers=24, heads=24, feedforward=6144, window=750, levels=8, depth_width=768, depth_layers=2),
+    "small": PlayerConfig(window=512, style_tokens=4),
+    "paper": PlayerConfig(width=1024, layers=24, heads=16, feedforward=4096, window=750, levels=8, depth_width=512, style_tokens=8),
+    "base": PlayerConfig(width=1536, layers=24, heads=24, feedforward=6144, window=750, levels=8, depth_width=512, style_tokens=4),
 }
-PLANNER: Final = {"small": PlannerConfig()}
+PLANNER: Final = {"small": PlannerConfig(style_width=512)}

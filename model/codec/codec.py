@@ -17,6 +17,9 @@ from model.config import CodecConfig
 from model.layers.convnext import CausalConvNeXtStack, StackState
 from model.streaming import StreamState
 
+CEILING = 4.2
+"""Of what is decoded, companded: a little above what music reaches (3.7), so that a wild draw of codes is no bang."""
+
 
 @dataclass
 class EncoderState(StreamState):
@@ -103,7 +106,7 @@ class Codec(nn.Module):
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
         """Whole audio of codes with any number of levels, one hop late."""
-        return self.synthesise(self.from_latents(self.quantizer.decode(codes)))
+        return self.synthesise(self.from_latents(self.quantizer.decode(codes)).clamp(-CEILING, CEILING))
 
     def make_encoder_state(self, batch: int = 1) -> EncoderState:
         return EncoderState(self.basis.new_zeros(batch, 2, self.config.hop), self.encoder.make_state(batch))
@@ -120,9 +123,19 @@ class Codec(nn.Module):
         return self.quantizer.encode(self.encoder.step(companded.flatten(2), state.stack), levels)
 
     @torch.no_grad()
-    def decode_step(self, codes: Tensor, state: DecoderState) -> Tensor:
-        """The next hops of audio. Shape: codes [batch, n, levels] to [batch, 2, n * hop]."""
-        latents = self.decoder.step(self.quantizer.decode(codes), state.stack)
-        hops, tail = imdct(self.expand(latents.view(*latents.shape[:2], 2, self.config.hop)), state.tail, self.basis)
+    def spectrum_step(self, latents: Tensor, state: DecoderState) -> Tensor:
+        """Coefficients of the next frames. Shape: latents [batch, n, latent] to [batch, n, 2, hop]."""
+        companded = self.decoder.step(latents, state.stack).clamp(-CEILING, CEILING)
+        return self.expand(companded.view(*latents.shape[:2], 2, self.config.hop))
+
+    @torch.no_grad()
+    def synthesise_step(self, spectrum: Tensor, state: DecoderState) -> Tensor:
+        """The next hops of audio. Shape: [batch, n, 2, hop] to [batch, 2, n * hop]."""
+        hops, tail = imdct(spectrum, state.tail, self.basis)
         state.tail.copy_(tail)
         return self._stereo(hops)
+
+    @torch.no_grad()
+    def decode_step(self, codes: Tensor, state: DecoderState) -> Tensor:
+        """The next hops of audio. Shape: codes [batch, n, levels] to [batch, 2, n * hop]."""
+        return self.synthesise_step(self.spectrum_step(self.quantizer.decode(codes), state), state)

@@ -105,6 +105,16 @@ class ResidualQuantizer(nn.Module):
             total = total + F.embedding(codes[..., level], self.books()[level].codes)
         return total
 
+    @torch.no_grad()
+    def partial(self, latents: Tensor, keep: Tensor) -> Tensor:
+        """Quantised latents with `keep` [batch] levels an item; 0 passes the item. Shape: [batch, steps, latent] to the same."""
+        residual, total = latents, torch.zeros_like(latents)
+        for level, book in enumerate(self.books()):
+            vector = F.embedding(book.nearest(residual), book.codes)
+            residual = residual - vector
+            total = total + vector * (keep > level)[:, None, None]
+        return torch.where((keep == 0)[:, None, None], latents, total)
+
     def forward(self, latents: Tensor, keep: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Training pass.
 

@@ -129,16 +129,56 @@ class Block(nn.Module):
         return self._finish(x, F.scaled_dot_product_attention(q, keys, values))
 
 
-class Transformer(nn.Module):
-    """A stack of blocks that attend to the last `window` steps, themselves included."""
+class CrossAttention(nn.Module):
+    """Attention to a few tokens that hold for a while. Its way out starts at zero.
 
-    def __init__(self, width: int, layers: int, heads: int, feedforward: int, window: int) -> None:
+    Shape: x [batch, steps, width], keys and values [batch, heads, tokens, head width] as `project` gives them.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.RMSNorm(width)
+        self.query = nn.Linear(width, width, bias=False)
+        self.key_value = nn.Linear(width, 2 * width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+        nn.init.zeros_(self.out.weight)
+
+    def project(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of tokens [batch, tokens, width]."""
+        key, value = self.key_value(tokens).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return key, value
+
+    def forward(self, x: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        query = self.query(self.norm(x)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        attended = F.scaled_dot_product_attention(query, keys.to(query.dtype), values.to(query.dtype))
+        return x + self.out(attended.transpose(1, 2).flatten(2))
+
+
+Memory = list[tuple[Tensor, Tensor]]
+"""Keys and values for each cross-attention of a transformer, in order."""
+
+
+class Transformer(nn.Module):
+    """A stack of blocks that attend to the last `window` steps, themselves included.
+
+    Args:
+        cross_every: one block in so many begins with cross-attention to tokens from outside; 0: none.
+    """
+
+    def __init__(self, width: int, layers: int, heads: int, feedforward: int, window: int, cross_every: int = 0) -> None:
         super().__init__()
         self.window = window
         self.head_width = width // heads
         scale = 0.8 / math.sqrt(2 * layers)
         self.blocks = nn.ModuleList(Block(width, heads, feedforward, scale) for _ in range(layers))
         self.norm = nn.RMSNorm(width)
+        places = range(0, layers, cross_every) if cross_every else ()
+        self.cross = nn.ModuleDict({str(index): CrossAttention(width, heads) for index in places})
+
+    def remember(self, tokens: Tensor) -> Memory:
+        """What the cross-attentions look at. Shape: tokens [batch, tokens, width]."""
+        return [layer.project(tokens) for layer in self.cross.values()]  # type: ignore[operator]
 
     def make_state(self, batch: int = 1) -> TransformerState:
         weight = self.norm.weight
@@ -150,7 +190,7 @@ class Transformer(nn.Module):
 
         return TransformerState([cache() for _ in self.blocks])
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """Whole sequence. Shape: [batch, steps, width] to the same."""
         steps = x.shape[1]
         cos, sin = rotary(torch.arange(steps, device=x.device), self.head_width)
@@ -158,17 +198,25 @@ class Transformer(nn.Module):
         if steps > self.window:
             distance = torch.arange(steps, device=x.device)[:, None] - torch.arange(steps, device=x.device)
             mask = (distance >= 0) & (distance < self.window)
-        for block in self.blocks:
+        at = 0
+        for index, block in enumerate(self.blocks):
+            if memory and str(index) in self.cross:
+                x = self.cross[str(index)](x, *memory[at])
+                at += 1
             x = block(x, cos, sin, mask)
         return self.norm(x)  # type: ignore[no-any-return]
 
-    def step(self, x: Tensor, state: TransformerState) -> Tensor:
+    def step(self, x: Tensor, state: TransformerState, memory: Memory | None = None) -> Tensor:
         """The next steps, one after the other. Shape: [batch, n, width] to the same."""
         outputs = []
         for index in range(x.shape[1]):
             cos, sin = rotary(torch.tensor([state.length], device=x.device), self.head_width)
             y = x[:, index : index + 1]
-            for block, cache in zip(self.blocks, state.layers, strict=True):
+            at = 0
+            for number, (block, cache) in enumerate(zip(self.blocks, state.layers, strict=True)):
+                if memory and str(number) in self.cross:
+                    y = self.cross[str(number)](y, *memory[at])
+                    at += 1
                 y = block.step(y, cos, sin, cache)  # type: ignore[operator]
             outputs.append(self.norm(y))
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
