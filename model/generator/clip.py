@@ -6,7 +6,7 @@ the run-up, so that the join is what the music really did one sample before its 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -16,7 +16,8 @@ from jamd.contract.chart import Chart
 from jamd.contract.clock import Clock, ClockSegment
 from jamd.contract.units import FRAME_SAMPLES, PARTS, SAMPLE_RATE
 from model.generator.events import PlannedNote
-from model.generator.performer import Models, Performer
+from model.generator.models import Models
+from model.generator.performer import Performer
 from model.generator.situation import Situation
 from model.style.words import Style
 
@@ -41,6 +42,12 @@ class ClipRequest:
     temperature: float = 1.0
     top_p: float = 0.95
     guidance: float = DEFAULT_GUIDANCE
+    before: NDArray[np.float32] | None = None
+    """Recorded audio that the clip goes on from. Shape: [frames, 2]."""
+    given: tuple[PlannedNote, ...] = ()
+    """Notes that take the place of the plan; beats count from the start of the clip."""
+    given_parts: tuple[int, ...] = ()
+    """Parts that play the given notes and nothing else."""
 
 
 def frames_of_bars(bars: int, tempo: float, beats_per_bar: int) -> int:
@@ -71,6 +78,10 @@ class ClipRender:
         )
         self.performer = Performer(models, situation, 0, request.seed)
         self.performer.set_sampling(request.temperature, request.top_p, request.guidance)
+        if request.before is not None:
+            self.performer.prefill(request.before)
+        if request.given_parts:
+            self.performer.give([replace(note, beat=note.beat + self.run_up_beats) for note in request.given], request.given_parts)
         self._total = self.run_up + request.frames
         self._buffer = np.zeros((self._total + FRAME_SAMPLES, 2), np.float32)
         self._written = 0

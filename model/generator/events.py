@@ -96,6 +96,8 @@ _LAYOUT: Final[dict[str, int]] = {
 }
 CONTEXT_WIDTH: Final = sum(_LAYOUT.values())
 _OFFSET: Final = dict(zip(_LAYOUT, np.cumsum([0, *list(_LAYOUT.values())[:-1]]).tolist(), strict=True))
+PARTS_OFFSET: Final[int] = _OFFSET["parts"]
+"""Where in a context vector the flags of the parts begin."""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ follows. The codec gives a step's audio one step later; `Performer` hides that b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from itertools import takewhile
 
 import numpy as np
 import torch
@@ -15,63 +15,19 @@ from numpy.typing import NDArray
 
 from jamd.contract.errors import EngineError
 from jamd.contract.units import FRAME_RATE, FRAME_SAMPLES, PARTS
-from model.checkpoint import load_weights, read_header
-from model.codec import Codec
-from model.conditioning import Controls, roll
-from model.config import CodecConfig, PlannerConfig, PlayerConfig
+from model.conditioning import ROLL_WIDTH, Controls, roll
 from model.corpus.notes import NOTE_DTYPE
 from model.generator.events import PlannedNote
-from model.generator.planner import Planner, PlanStream, Sampling
-from model.generator.player import Player
+from model.generator.models import Models
+from model.generator.planner import PlanStream, Sampling
 from model.generator.situation import Situation
-from model.layers.int8 import to_int8
+from model.layers.excitation import excite
+from model.style.words import Style
 
+HELD_S = 3600.0
+"""Length in seconds of a live note until it is let go."""
 RING_OUT = 1 / 40
 """Share of the level that goes with each step once no part is on: silence after half a second."""
-WEIGHTS = Path(__file__).parents[1] / "weights"
-
-
-@dataclass(frozen=True)
-class Models:
-    """The networks of one size, ready to play."""
-
-    name: str
-    codec: Codec
-    planner: Planner
-    player: Player
-    parameters: int = 0
-    """Trained numbers of all three, counted before any rounding."""
-
-
-def load_models(name: str = "small", folder: Path | None = None, *, int8: bool = True) -> Models:
-    """Load `NAME-codec`, `NAME-planner` and `NAME-player` safetensors from the weights folder.
-
-    Args:
-        name: a size that ships, or the path of a folder that holds the three files as codec, planner, player.
-        int8: round the weights of linear layers, which is what a CPU plays fastest; the encoder stays as it is.
-
-    Raises:
-        EngineError: a file is missing, damaged or does not fit.
-    """
-    base = folder or WEIGHTS
-    paths = {kind: base / f"{name}-{kind}.safetensors" for kind in ("codec", "planner", "player")}
-    if Path(name).is_dir():
-        paths = {kind: Path(name) / f"{kind}.safetensors" for kind in paths}
-    missing = [str(path) for path in paths.values() if not path.is_file()]
-    if missing:
-        raise EngineError(f"no weights for model {name!r}: {missing[0]} is missing", code="weights")
-    headers = {kind: read_header(path) for kind, path in paths.items()}
-    codec = Codec(CodecConfig.from_dict(headers["codec"]["config"]))
-    planner = Planner(PlannerConfig.from_dict(headers["planner"]["config"]))
-    player = Player(PlayerConfig.from_dict(headers["player"]["config"]))
-    for kind, module in (("codec", codec), ("planner", planner), ("player", player)):
-        load_weights(paths[kind], module)
-        module.eval().requires_grad_(False)
-    parameters = sum(p.numel() for module in (codec, planner, player) for p in module.parameters())
-    if int8:
-        for part in (codec.decoder, planner, player):
-            to_int8(part)
-    return Models(name, codec, planner, player, parameters)
 
 
 class Performer:
@@ -88,20 +44,22 @@ class Performer:
         self.models = models
         self.situation = situation
         self.first_frame = first_frame
-        self.generator = torch.Generator().manual_seed(seed)
+        self.voice = models.voice(seed)
         self.temperature = 1.0
         self.top_p = 0.95
         self.guidance = 1.0
         self.steps = 0
         first_beat = situation.clock.beat_at(first_frame)
-        self.plan = PlanStream(models.planner, situation.context, int(np.floor(first_beat + 1e-6)), torch.Generator().manual_seed(seed + 1))
+        self.plan = PlanStream(models.plan_core(seed + 1), situation.context, int(np.floor(first_beat + 1e-6)))
         self.played: list[PlannedNote] = []
         """Notes that have begun, as they were played; the owner may clear it."""
-        self._player_state = models.player.make_state()
-        self._decoder_state = models.codec.make_decoder_state()
         self._active = np.zeros(0, NOTE_DTYPE)
         self._primed = False
         self._gain = 1.0
+        self._style: Style | None = None
+        self._given: list[PlannedNote] = []
+        self._live: set[int] = set()
+        self._held: list[tuple[int, int]] = []
 
     @property
     def frame(self) -> int:
@@ -117,13 +75,62 @@ class Performer:
         """Knobs of the draws. Sound is never drawn hotter than 1; guidance holds it to the plan (see `Player.step`)."""
         self.temperature, self.top_p = temperature, top_p
         self.plan.sampling = Sampling(temperature, top_p)
-        if (guidance != 1.0) != (self.guidance != 1.0):
-            self._player_state = self.models.player.resize(self._player_state, 2 if guidance != 1.0 else 1)
         self.guidance = guidance
 
     def replan(self, beat: float | None = None) -> None:
         """Write the plan anew from `beat` (not before the step that comes next)."""
         self.plan.rewind(max(beat if beat is not None else self.beat, self.beat))
+
+    def prefill(self, audio: NDArray[np.float32]) -> None:
+        """Go on from recorded audio that ends where this stream begins, with the clock's own beats and chords in it.
+
+        Call it before the first block. What lies further back than the network's window is not looked at.
+
+        Shape: [frames, 2] at 48 kHz.
+
+        Raises:
+            EngineError: the stream has begun, or there is less than one model frame of audio.
+        """
+        if self.steps or self._primed:
+            raise EngineError("prefill comes before the first block", code="prefill")
+        count = min(len(audio) // FRAME_SAMPLES, self.models.player.config.window)
+        if audio.ndim != 2 or audio.shape[1] != 2 or count < 1:
+            raise EngineError(f"prefill needs stereo audio of {FRAME_SAMPLES} frames or more, not {list(audio.shape)}", code="prefill")
+        self._take_style()
+        tail = torch.from_numpy(np.ascontiguousarray(audio[-count * FRAME_SAMPLES :].T, np.float32))[None]
+        codes = self.models.codec.encode(tail.to(self.models.device))[0].cpu().numpy()
+        first = self.first_frame - count * FRAME_SAMPLES
+        vectors = np.concatenate([self.controls(first + index * FRAME_SAMPLES).vectors() for index in range(count)])
+        self.voice.feed(codes, vectors, np.zeros((count, ROLL_WIDTH), np.float32))
+
+    def give(self, notes: Sequence[PlannedNote], parts: Sequence[int]) -> None:
+        """Notes that take the place of the plan for some parts, by rising beat; the other parts go on as planned."""
+        self._given = sorted((note for note in notes if note.part in parts), key=lambda note: note.beat)
+        self._live.update(parts)
+
+    def note_on(self, part: int, pitch: int, velocity: int) -> None:
+        """A live note, from the next step on until `note_off`. Its part is no longer planned (until `release`)."""
+        self._live.add(part)
+        now = self.steps / FRAME_RATE
+        row = np.array([(part, pitch, max(velocity, 1), self.beat, 1.0, now, HELD_S)], NOTE_DTYPE)
+        self._active = np.concatenate((self._active, row))
+        self._held.append((part, pitch))
+
+    def note_off(self, part: int, pitch: int) -> None:
+        """Let a live note go; one that is not held is ignored."""
+        if (part, pitch) not in self._held:
+            return
+        self._held.remove((part, pitch))
+        now = self.steps / FRAME_RATE
+        mine = (self._active["part"] == part) & (self._active["pitch"] == pitch) & (self._active["duration"] == HELD_S)
+        self._active["duration"][mine] = np.maximum(now - self._active["start"][mine], 1 / FRAME_RATE)
+
+    def release(self, part: int) -> None:
+        """The planner has the part back."""
+        for pitch in [pitch for held, pitch in self._held if held == part]:
+            self.note_off(part, pitch)
+        self._live.discard(part)
+        self._given = [note for note in self._given if note.part != part]
 
     def look_ahead(self, beats: float, most: int) -> int:
         """Write up to `most` events of the plan ahead of need; returns how many were written."""
@@ -141,9 +148,12 @@ class Performer:
         parts = self.situation.parts
         now = self.steps / FRAME_RATE
         rows = []
-        for note in self.plan.notes:
-            if note.beat >= end:
-                break
+        due = [note for note in takewhile(lambda note: note.beat < end, self.plan.notes) if note.part not in self._live]
+        while self._given and self._given[0].beat < end:
+            note = self._given.pop(0)
+            if note.beat >= beat - 1e-6:
+                due.append(note)
+        for note in due:
             if not parts[PARTS[note.part]]:
                 continue
             start = now + max(note.beat - beat, 0.0) / max(end - beat, 1e-9) / FRAME_RATE
@@ -184,20 +194,28 @@ class Performer:
             programs=situation.style.programs,
         )
 
-    @torch.no_grad()
+    def _take_style(self) -> None:
+        if self.situation.style is not self._style:
+            self._style = self.situation.style
+            self.voice.set_style(self._style.embedding)
+            self.plan.set_style(self._style.embedding)
+
     def _step(self) -> NDArray[np.float32]:
         frame = self.first_frame + self.steps * FRAME_SAMPLES
+        self._take_style()
         clock = self.situation.clock
         beat, end = clock.beat_at(frame), clock.beat_at(frame + FRAME_SAMPLES)
         self.plan.extend(np.ceil(end))
         self._begin_notes(beat, end, self.situation.segment_at(beat).tempo)
-        controls = torch.from_numpy(self.controls(frame).vectors())[None]
-        piano_roll = torch.from_numpy(roll(self._active, self.steps, 1))[None]
-        temperature = min(self.temperature, 1.0)
-        codes = self.models.player.step(controls, piano_roll, self._player_state, self.generator, temperature, self.top_p, self.guidance)
-        audio = self.models.codec.decode_step(codes, self._decoder_state)
+        excitation = None
+        if self.models.tones is not None:
+            excitation = excite(self._active, self.steps * FRAME_SAMPLES, FRAME_SAMPLES)
+        block = self.voice.play(
+            self.controls(frame).vectors(), roll(self._active, self.steps, 1), min(self.temperature, 1.0), self.top_p, self.guidance,
+            excitation,
+        )  # fmt: skip
         self.steps += 1
-        return self._tacet(audio[0].T.contiguous().numpy())
+        return self._tacet(block)
 
     def _tacet(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """With no part on nothing sounds: the last notes ring out, then silence. Shape: [frames, 2]."""

@@ -8,15 +8,17 @@ the beat is known, what is told of *that* beat steers place, part, pitch, veloci
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from jamd.contract.units import PARTS
 from model.config import PlannerConfig
-from model.generator.events import ADVANCES, CONTEXT_WIDTH, FIELDS, REST, TICKS, ContextOf, PlannedNote, decode_event
+from model.generator.events import ADVANCES, CONTEXT_WIDTH, FIELDS, PARTS_OFFSET, REST, TICKS, ContextOf, PlannedNote, decode_event
 from model.generator.sampling import sample
 from model.layers.transformer import Transformer, TransformerState
 
@@ -50,7 +52,12 @@ class Planner(nn.Module):
         for embedding in self.embeddings.values():
             nn.init.normal_(embedding.weight, std=0.3)  # type: ignore[arg-type]
         self.context_in = nn.Linear(CONTEXT_WIDTH, width)
-        self.context_out = nn.Sequential(nn.Linear(CONTEXT_WIDTH, width), nn.GELU(), nn.Linear(width, width))
+        self.context_out = nn.Sequential(nn.Linear(CONTEXT_WIDTH, width), nn.GELU(approximate="tanh"), nn.Linear(width, width))
+        self.style_in = nn.Linear(config.style_width, width, bias=False) if config.style_width else None
+        self.style_out = nn.Linear(config.style_width, width, bias=False) if config.style_width else None
+        for linear in (self.style_in, self.style_out):
+            if linear is not None:
+                nn.init.zeros_(linear.weight)
         self.start = nn.Parameter(torch.randn(width) * 0.3)
         self.transformer = Transformer(width, config.layers, config.heads, config.feedforward, config.context)
         self.heads = nn.ModuleDict({name: FieldHead(width, classes) for name, classes in FIELDS.items()})
@@ -58,16 +65,28 @@ class Planner(nn.Module):
     def embedding(self, name: str) -> nn.Embedding:
         return self.embeddings[name]  # type: ignore[return-value]
 
-    def embed(self, events: Tensor, contexts: Tensor) -> Tensor:
-        """Shape: [batch, n, width]."""
-        x = self.context_in(contexts)
+    def styled(self, style: Tensor | None) -> tuple[Tensor | float, Tensor | float]:
+        """What a style adds to what is read and to what is written. Shape: [batch, style width] to two of [batch, 1, width]."""
+        if style is None or self.style_in is None or self.style_out is None:
+            return 0.0, 0.0
+        # of unit length as it is: larger inputs would be learnt by heart before they are understood
+        return self.style_in(style)[:, None], self.style_out(style)[:, None]
+
+    def embed(self, events: Tensor, contexts: Tensor, style: Tensor | float = 0.0) -> Tensor:
+        """Shape: [batch, n, width]. `style` is the first of `styled`."""
+        x = self.context_in(contexts) + style
         for index, name in enumerate(_NAMES):
             x = x + self.embeddings[name](events[..., index])
         return x  # type: ignore[no-any-return]
 
-    def forward(self, events: Tensor, contexts: Tensor) -> Tensor:
-        """Loss of every field, nats. Shape: [batch, n, fields]; a rest's pitch, velocity and length count as 0."""
-        before = self.embed(events[:, :-1], contexts[:, :-1])
+    def forward(self, events: Tensor, contexts: Tensor, style: Tensor | None = None) -> Tensor:
+        """Loss of every field, nats. Shape: [batch, n, fields]; a rest's pitch, velocity and length count as 0.
+
+        Args:
+            style: [batch, style width], unit length; rows of zeros, or None, say that no style is given.
+        """
+        reads, writes = self.styled(style)
+        before = self.embed(events[:, :-1], contexts[:, :-1], reads)
         x = torch.cat((self.start.expand(len(events), 1, -1).to(before.dtype), before), dim=1)
         z = self.transformer(x)
         losses = []
@@ -76,7 +95,7 @@ class Planner(nn.Module):
             losses.append(F.cross_entropy(logits.flatten(0, 1), events[..., index].flatten(), reduction="none"))
             z = z + self.embeddings[name](events[..., index])
             if index == 0:
-                z = z + self.context_out(contexts)
+                z = z + self.context_out(contexts) + writes
         out = torch.stack(losses, dim=-1).view(*events.shape[:2], -1)
         sounding = (events[..., 2] != REST).unsqueeze(-1)
         return torch.cat((out[..., :3], out[..., 3:] * sounding), dim=-1)
@@ -88,6 +107,102 @@ class Sampling:
     top_p: float = 0.95
 
 
+class PlannerCore(Protocol):
+    """The network of one stream of events: what is read stays, until it is taken back."""
+
+    @property
+    def length(self) -> int:
+        """Steps read, the start included."""
+
+    def set_style(self, style: NDArray[np.float32] | None) -> None:
+        """For what is read and written from now on. Shape: [style width], unit length."""
+
+    def rewind(self, length: int) -> None:
+        """Forget what was read after the first `length` steps."""
+
+    def begin(self) -> None:
+        """Read the start."""
+
+    def read(self, event: list[int], context: NDArray[np.float32]) -> None:
+        """Read an event. Shape: context [CONTEXT_WIDTH] of its beat."""
+
+    def write(self, last: list[int], contexts: NDArray[np.float32], sampling: Sampling) -> list[int]:
+        """Draw the next event from what was read last.
+
+        Args:
+            last: the event before, for what cannot follow it.
+            contexts: of its beat and those after it, [ADVANCES, CONTEXT_WIDTH].
+        """
+
+
+class TorchPlannerCore:
+    """In PyTorch; see `PlannerCore`."""
+
+    def __init__(self, planner: Planner, seed: int) -> None:
+        self.planner = planner
+        self.generator = torch.Generator().manual_seed(seed)
+        self._state: TransformerState = planner.transformer.make_state(1)
+        self._reads: Tensor | float = 0.0
+        self._writes: Tensor | float = 0.0
+        self._hidden: Tensor | None = None
+
+    @property
+    def length(self) -> int:
+        return self._state.length
+
+    @torch.no_grad()
+    def set_style(self, style: NDArray[np.float32] | None) -> None:
+        self._reads, self._writes = self.planner.styled(None if style is None else torch.from_numpy(style)[None])
+
+    def rewind(self, length: int) -> None:
+        self._state.rewind(length)
+
+    @torch.no_grad()
+    def begin(self) -> None:
+        self._hidden = self.planner.transformer.step(self.planner.start.expand(1, 1, -1), self._state)
+
+    @torch.no_grad()
+    def read(self, event: list[int], context: NDArray[np.float32]) -> None:
+        x = self.planner.embed(torch.tensor(event)[None, None], torch.from_numpy(context)[None, None], self._reads)
+        self._hidden = self.planner.transformer.step(x, self._state)
+
+    @torch.no_grad()
+    def write(self, last: list[int], contexts: NDArray[np.float32], sampling: Sampling) -> list[int]:
+        planner, z = self.planner, self._hidden
+        assert z is not None
+        event: list[int] = []
+        for index, name in enumerate(_NAMES):
+            logits = planner.heads[name](z)[0, 0].float()
+            _forbid(logits, index, event, last, contexts)
+            event.append(int(sample(logits, self.generator, sampling.temperature, sampling.top_p)))
+            z = z + planner.embedding(name).weight[event[-1]]
+            if index == 0:
+                z = z + planner.context_out(torch.from_numpy(contexts[event[0]])[None, None]) + self._writes
+        return event
+
+
+def _forbid(logits: Tensor, index: int, event: list[int], last: list[int], contexts: NDArray[np.float32]) -> None:
+    """Mask what cannot follow: earlier times, parts that are off, an order that the events never have."""
+    low = float("-inf")
+    same_time = index > 1 and event[0] == 0 and event[1] == last[1]
+    if index == 0 and last[1] == TICKS - 1 and last[2] == REST - 1:
+        logits[0] = low
+    elif index == 1 and event[0] == 0:
+        logits[: last[1] + (last[2] >= REST - 1 and last[3] >= 127)] = low
+    elif index == 2:
+        parts = contexts[event[0], PARTS_OFFSET : PARTS_OFFSET + len(PARTS)] > 0.5
+        allowed = torch.tensor([*parts.tolist(), True])
+        if event[0] < ADVANCES - 1:
+            allowed[REST] = not bool(allowed[:REST].any())
+        if same_time and last[2] < REST:
+            allowed[: last[2]] = False
+        if not bool(allowed.any()):
+            allowed[REST] = True
+        logits[~allowed] = low
+    elif index == 3 and same_time and event[2] == last[2] and last[3] < 127:
+        logits[: last[3] + 1] = low
+
+
 class PlanStream:
     """The plan as a stream that can be taken back.
 
@@ -95,33 +210,36 @@ class PlanStream:
     `beat`, so that changed contexts are followed from there. `notes` holds what stands, in order of time.
 
     Args:
+        core: a fresh stream of the planner.
         context_of: what is told of a beat; asked anew after a rewind.
         first_beat: the beat at which the plan begins.
     """
 
-    def __init__(self, planner: Planner, context_of: ContextOf, first_beat: int, generator: torch.Generator) -> None:
-        self.planner = planner
+    def __init__(self, core: PlannerCore, context_of: ContextOf, first_beat: int) -> None:
+        self.core = core
         self.context_of = context_of
-        self.generator = generator
         self.first_beat = first_beat
         self.sampling = Sampling()
         self.notes: list[PlannedNote] = []
-        self._state: TransformerState = planner.transformer.make_state(1)
         self._events: list[tuple[list[int], int]] = []
         self._note_counts: list[int] = []
         self._dropped = 0
-        self._hidden: Tensor | None = None
-        self._contexts: dict[int, Tensor] = {}
+        self._ready = False
+        self._contexts: dict[int, NDArray[np.float32]] = {}
+
+    def set_style(self, style: NDArray[np.float32] | None) -> None:
+        """For the events that are written from now on. Shape: [style width], unit length."""
+        self.core.set_style(style)
 
     @property
     def known_until(self) -> float:
         """All notes that begin before this beat are there."""
         return self._events[-1][1] if self._events else self.first_beat
 
-    def context(self, beat: int) -> Tensor:
-        """Shape: [1, 1, CONTEXT_WIDTH]."""
+    def context(self, beat: int) -> NDArray[np.float32]:
+        """Shape: [CONTEXT_WIDTH]."""
         if beat not in self._contexts:
-            self._contexts[beat] = torch.from_numpy(self.context_of(beat).vector())[None, None]
+            self._contexts[beat] = self.context_of(beat).vector()
         return self._contexts[beat]
 
     def rewind(self, beat: float) -> None:
@@ -137,8 +255,8 @@ class PlanStream:
         del self.notes[self._note_counts[keep - 1] if keep else 0 :]
         del self._note_counts[keep:]
         # the start and all events but the last have been read; the last is read again by `_advance`
-        self._state.rewind(self._dropped + keep)
-        self._hidden = None
+        self.core.rewind(self._dropped + keep)
+        self._ready = False
 
     def forget(self, beat: float) -> None:
         """Drop notes that begin before `beat` from `notes`; the model keeps its memory of them.
@@ -160,61 +278,24 @@ class PlanStream:
             del self._note_counts[:old]
             self._dropped += old
 
-    @torch.no_grad()
     def _advance(self) -> None:
         """Write one event."""
-        planner = self.planner
-        if self._hidden is None:
-            if self._state.length == 0:
-                x = planner.start.expand(1, 1, -1)
-                self._hidden = planner.transformer.step(x, self._state)
-            if self._events and self._state.length == self._dropped + len(self._events):
+        if not self._ready:
+            if self.core.length == 0:
+                self.core.begin()
+            if self._events and self.core.length == self._dropped + len(self._events):
                 event, beat = self._events[-1]
-                x = planner.embed(torch.tensor(event)[None, None], self.context(beat))
-                self._hidden = planner.transformer.step(x, self._state)
-        assert self._hidden is not None
-        z = self._hidden
+                self.core.read(event, self.context(beat))
+            self._ready = True
         last, beat = self._events[-1] if self._events else ([0, 0, 0, -1, 0, 0], self.first_beat)
-        event = []
-        same_time = False
-        for index, name in enumerate(_NAMES):
-            logits = planner.heads[name](z)[0, 0].float()
-            self._forbid(logits, index, event, last, beat, same_time)
-            value = int(sample(logits, self.generator, self.sampling.temperature, self.sampling.top_p))
-            event.append(value)
-            if index == 0:
-                beat += value
-                z = z + planner.embedding(name).weight[value] + planner.context_out(self.context(beat))  # type: ignore[operator]
-            else:
-                z = z + planner.embedding(name).weight[value]  # type: ignore[operator]
-            if index == 1:
-                same_time = event[0] == 0 and value == last[1]
+        event = self.core.write(last, np.stack([self.context(beat + ahead) for ahead in range(ADVANCES)]), self.sampling)
+        beat += event[0]
         self._events.append((event, beat))
         note = decode_event(event, beat)
         if note is not None:
             self.notes.append(note)
         self._note_counts.append(len(self.notes))
-        x = planner.embed(torch.tensor(event)[None, None], self.context(beat))
-        self._hidden = planner.transformer.step(x, self._state)
-
-    def _forbid(self, logits: Tensor, index: int, event: list[int], last: list[int], beat: int, same_time: bool) -> None:
-        """Mask what cannot follow: earlier times, parts that are off, an order that the events never have."""
-        low = float("-inf")
-        if index == 0 and last[1] == TICKS - 1 and last[2] == REST - 1:
-            logits[0] = low
-        elif index == 1 and event[0] == 0:
-            logits[: last[1] + (last[2] >= REST - 1 and last[3] >= 127)] = low
-        elif index == 2:
-            allowed = torch.tensor([*self.context_of(beat).parts, True])
-            if event[0] < ADVANCES - 1:
-                allowed[REST] = not bool(allowed[:REST].any())
-            if same_time and last[2] < REST:
-                allowed[: last[2]] = False
-            if not bool(allowed.any()):
-                allowed[REST] = True
-            logits[~allowed] = low
-        elif index == 3 and same_time and event[2] == last[2] and last[3] < 127:
-            logits[: last[3] + 1] = low
+        self.core.read(event, self.context(beat))
 
     def extend(self, beat: float, most: int = 1 << 30) -> int:
         """Write events until all notes before `beat` are known, or `most` events are written; returns how many."""

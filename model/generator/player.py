@@ -10,7 +10,7 @@ learnt about one code is known of its neighbours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from model.conditioning import CONTROL_WIDTH, ROLL_WIDTH
 from model.config import PlayerConfig
 from model.generator.sampling import sample
-from model.layers.transformer import Transformer, TransformerState
+from model.layers.transformer import Memory, Transformer, TransformerState
 from model.streaming import StreamState
 
 TOP_K = 512
@@ -67,6 +67,12 @@ class PlayerState(StreamState):
     transformer: TransformerState
     history: Tensor
     """Latents of the last frames, the newest first. Shape: [batch, 1, HISTORY * latent]."""
+    memory: Memory = field(default_factory=list)
+    """Keys and values of the style; empty where the network takes none."""
+
+    def reset(self) -> None:
+        self.transformer.reset()
+        self.history.zero_()
 
 
 class Player(nn.Module):
@@ -85,7 +91,12 @@ class Player(nn.Module):
         self.enter = nn.Linear(HISTORY * config.latent, config.width)
         self.controls = nn.Linear(CONTROL_WIDTH, config.width)
         self.roll = nn.Linear(ROLL_WIDTH, config.width, bias=False)
-        self.transformer = Transformer(config.width, config.layers, config.heads, config.feedforward, config.window)
+        cross = config.cross_every if config.style_tokens else 0
+        self.transformer = Transformer(config.width, config.layers, config.heads, config.feedforward, config.window, cross)
+        if config.style_tokens:
+            self.style = nn.Linear(config.style_width, config.style_tokens * config.width)
+            self.neutral = nn.Parameter(torch.randn(config.style_tokens, config.width) * 0.5)
+            """Tokens where no style is given."""
         self.head = DepthHead(config)
         self.register_buffer("codebooks", torch.zeros(config.levels, config.codebook_size, config.latent))
         self.register_buffer("scale", torch.ones(()))
@@ -110,10 +121,24 @@ class Player(nn.Module):
         whole, steps = torch.cat((first, latents), dim=1), latents.shape[1]
         return torch.cat([whole[:, HISTORY - k : HISTORY - k + steps] for k in range(1, HISTORY + 1)], dim=-1)
 
-    def forward(self, codes: Tensor, controls: Tensor, roll: Tensor, first: Tensor | None = None) -> Tensor:
+    def memory(self, style: Tensor | None, batch: int = 1) -> Memory:
+        """Keys and values of a style for the transformer.
+
+        Shape: style [batch, style width], unit length; rows of zeros, or None, say that no style is given.
+        """
+        if not self.config.style_tokens:
+            return []
+        if style is None:
+            style = self.neutral.new_zeros(batch, self.config.style_width)
+        given = (style != 0).any(dim=-1)[:, None, None]
+        tokens = self.style(style * style.shape[-1] ** 0.5).unflatten(-1, (self.config.style_tokens, -1))
+        return self.transformer.remember(torch.where(given, tokens, self.neutral.to(tokens.dtype)))
+
+    def forward(self, codes: Tensor, controls: Tensor, roll: Tensor, first: Tensor | None = None, style: Tensor | None = None) -> Tensor:
         """Loss of every code, nats. Shape: [batch, steps, levels].
 
         Args:
+            style: [batch, style width]; see `memory`.
             first: latents of the frames before the first, the oldest first, [batch, HISTORY, latent]; none at the start of
                 a stream.
         """
@@ -122,7 +147,7 @@ class Player(nn.Module):
         if first is None:
             first = latents.new_zeros(len(codes), HISTORY, self.config.latent)
         x = self.enter(self._history(first, latents)) + self.controls(controls) + self.roll(roll)
-        hidden = self.head.hidden(self.transformer(x)).unflatten(-1, (self.config.levels, self.head.width))
+        hidden = self.head.hidden(self.transformer(x, self.memory(style, len(codes)))).unflatten(-1, (self.config.levels, self.head.width))
         partial = torch.cumsum(vectors, dim=-2)
         losses = []
         for level in range(self.config.levels):
@@ -134,7 +159,16 @@ class Player(nn.Module):
 
     def make_state(self, batch: int = 1) -> PlayerState:
         history = self.codebooks.new_zeros(batch, 1, HISTORY * self.config.latent)
-        return PlayerState(self.transformer.make_state(batch), history)
+        with torch.no_grad():
+            return PlayerState(self.transformer.make_state(batch), history, self.memory(None, batch))
+
+    @torch.no_grad()
+    def set_style(self, style: Tensor | None, state: PlayerState) -> None:
+        """From the next step on, in place. Shape: [style width]; None for no style."""
+        fresh = self.memory(None if style is None else style[None])
+        for (key, value), (new_key, new_value) in zip(state.memory, fresh, strict=True):
+            key.copy_(new_key.expand_as(key))
+            value.copy_(new_value.expand_as(value))
 
     @torch.no_grad()
     def step(
@@ -160,7 +194,7 @@ class Player(nn.Module):
         if guided:
             controls, roll = torch.cat((controls, controls)), torch.cat((roll, torch.zeros_like(roll)))
         x = self.enter(state.history) + self.controls(controls) + self.roll(roll)
-        hidden = self.head.hidden(self.transformer.step(x, state.transformer))
+        hidden = self.head.hidden(self.transformer.step(x, state.transformer, state.memory))
         hidden = hidden.unflatten(-1, (self.config.levels, self.head.width))
         partial = state.history.new_zeros(len(state.history), 1, self.config.latent)
         last = partial
@@ -188,6 +222,9 @@ class Player(nn.Module):
             new.keys.copy_(old.keys[:1].expand_as(new.keys))
             new.values.copy_(old.values[:1].expand_as(new.values))
             new.length, new.end = old.length, old.end
+        for (key, value), (old_key, old_value) in zip(fresh.memory, state.memory, strict=True):
+            key.copy_(old_key[:1].expand_as(key))
+            value.copy_(old_value[:1].expand_as(value))
         return fresh
 
     @torch.no_grad()
@@ -196,7 +233,7 @@ class Player(nn.Module):
         latents = self.vectors(codes).sum(dim=-2)
         first = state.history.view(len(codes), HISTORY, -1).flip(1)
         before = self._history(first, latents)
-        self.transformer.step(self.enter(before) + self.controls(controls) + self.roll(roll), state.transformer)
+        self.transformer.step(self.enter(before) + self.controls(controls) + self.roll(roll), state.transformer, state.memory)
         for step in range(latents.shape[1]):
             self._remember(state, latents[:, step : step + 1])
 

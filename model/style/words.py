@@ -1,6 +1,7 @@
-"""A style in plain words to a feel and instruments, by a table of words. No torch.
+"""A style in plain words: weighted prompts, and by a table of words the feel and instruments that they name. No torch.
 
-This is a dictionary, not a model: words that it does not know change nothing.
+The table is a dictionary, not a model: words that it does not know change nothing. What a prompt means beyond it is the
+style encoder's to say (`model.style.encoder`).
 """
 
 from __future__ import annotations
@@ -8,6 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jamd.contract.prompts import read_prompts
 
 _FEEL_WORDS: Final = {
     "swing": "swing", "bebop": "swing", "bop": "swing", "hardbop": "swing", "blues": "swing", "shuffle": "swing",
@@ -33,10 +39,14 @@ class Style:
 
     feel: str | None = None
     programs: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_PROGRAMS))
+    embedding: NDArray[np.float32] | None = field(default=None, compare=False)
+    """The style encoder's embedding of the prompts, unit length; None: no style is asked for."""
 
 
 def read_style(text: str) -> Style:
-    """Feel and instruments named in a text, in any order; the last word of a kind wins."""
+    """Feel and instruments named in a text, in any order; the last word of a kind in the heaviest prompt wins."""
+    prompts = [pair for pair in read_prompts(text) if pair[1] > 0]
+    text = " ".join(words for words, _ in sorted(prompts, key=lambda pair: pair[1]))
     feel = None
     programs = dict(DEFAULT_PROGRAMS)
     for word in re.findall(r"[a-z]+", text.lower().replace("hard bop", "hardbop")):

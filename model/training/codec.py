@@ -1,7 +1,8 @@
 """Train the codec: `python -m model.training.codec STORE OUT --minutes M`.
 
 A few hundred steps without quantisation come first; then the codebooks start from data. Each item keeps a random number of
-levels, or none at all in a small share, so that every prefix of the levels decodes.
+levels, or none at all in a small share, so that every prefix of the levels decodes. With `--adversarial` a discriminator joins
+after its share of the budget; with `--decoder-only` codes stay what they are and only the way back is trained.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import soxr
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from jamd.contract.units import FRAME_SAMPLES
-from model.checkpoint import save_weights
+from model.checkpoint import load_weights, save_weights
 from model.codec import Codec
+from model.codec.discriminator import Discriminator, one_direction
 from model.codec.losses import SpectralLoss
 from model.config import CODEC
 from model.training.loop import Budget, Loop
@@ -46,6 +50,13 @@ def start_from_data(codec: Codec, audio: Tensor) -> None:
     codec.decoder.direct.weight.copy_(components * scale)
 
 
+def vary(crop: NDArray[np.float32], rng: np.random.Generator, samples: int) -> NDArray[np.float32]:
+    """A crop at another speed and pitch, from 0.8 to 1.25 times. Shape: [2, more than samples] to [2, samples]."""
+    ratio = float(np.exp(rng.uniform(np.log(0.8), np.log(1.25))))
+    moved = soxr.resample(crop.T, 48_000, 48_000 * ratio, quality="LQ").T
+    return np.ascontiguousarray(moved[:, :samples], np.float32)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("store", type=Path)
@@ -57,6 +68,12 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--warm-up", type=int, default=60, help="steps without quantisation")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start-from", type=Path, help="weights to begin with")
+    parser.add_argument("--adversarial", type=float, default=0.0, help="weight of the adversarial loss; feature matching has ten times it")
+    parser.add_argument("--decoder-only", action="store_true", help="encoder and codebooks stay as they are")
+    parser.add_argument("--varied", type=float, default=0.3, help="share of the crops at another speed")
+    parser.add_argument("--mel-weight", type=float, default=1.0)
+    parser.add_argument("--wave-weight", type=float, default=1.0, help="weight of the distances between MDCT spectra")
     options = parser.parse_args()
 
     torch.manual_seed(options.seed)
@@ -67,16 +84,27 @@ def main() -> None:
     store = Store(options.store)
     samples = options.steps * FRAME_SAMPLES
     crops = store.crops(rng, samples)
+    longer = store.crops(rng, int(samples * 1.27))
+
+    def crop() -> NDArray[np.float32]:
+        return vary(next(longer), rng, samples) if rng.random() < options.varied else next(crops)
 
     def batch(n: int) -> Tensor:
-        audio = torch.from_numpy(np.stack([next(crops) for _ in range(n)])).to(device)
+        audio = torch.from_numpy(np.stack([crop() for _ in range(n)])).to(device)
         gain = 10 ** (torch.empty(n, 1, 1, device=device).uniform_(-9, 3) / 20)
         swap = torch.rand(n, 1, 1, device=device) < 0.5
         audio = torch.where(swap, audio.flip(1), audio)
         return (audio * gain).clamp(-1, 1)
 
-    if not (options.out / "checkpoint.safetensors").exists():
+    if options.start_from:
+        load_weights(options.start_from, codec)
+        options.warm_up = 0
+    elif not (options.out / "checkpoint.safetensors").exists():
         start_from_data(codec, batch(160))
+    if options.decoder_only:
+        codec.encoder.requires_grad_(False)
+    discriminator = Discriminator().to(device)
+    against = torch.optim.AdamW(discriminator.parameters(), lr=options.rate * 0.5, betas=(0.8, 0.99))
     print(f"{sum(p.numel() for p in codec.parameters()) / 1e6:.2f} M parameters", flush=True)
     optimiser = torch.optim.AdamW(codec.parameters(), lr=options.rate, betas=(0.8, 0.99), weight_decay=1e-3)
     skip = 16 * FRAME_SAMPLES
@@ -86,7 +114,11 @@ def main() -> None:
         with torch.autocast(device, dtype=torch.bfloat16):
             latents = codec.to_latents(target)
         latents = latents.float()
-        if int(keep.max()) > 0:
+        if options.decoder_only:
+            with torch.no_grad():
+                quantised = codec.quantizer.partial(latents, keep)
+            commitment, used = latents.new_zeros(()), latents.new_zeros(1)
+        elif int(keep.max()) > 0:
             quantised, commitment, used = codec.quantizer(latents, keep)
         else:
             quantised, commitment, used = latents, latents.new_zeros(()), latents.new_zeros(1)
@@ -99,7 +131,7 @@ def main() -> None:
         linear = ((linear_out - linear_in).abs().sum(dim=(1, 2, 3)) / linear_in.abs().sum(dim=(1, 2, 3)).clamp(min=1.0)).mean()
         wave_out, wave_in = audio_out[..., skip:], audio[..., skip - codec.delay : -codec.delay]
         stft, mel = spectral(wave_out, wave_in)
-        total = 1.5 * linear + spectrum + stft + mel + 0.25 * commitment
+        total = options.wave_weight * (1.5 * linear + spectrum) + stft + options.mel_weight * mel + 0.25 * commitment
         with torch.no_grad():
             named = {"spectrum": spectrum, "linear": linear, "stft": stft, "mel": mel, "commit": commitment, "used": used.mean()}
             figures = {name: float(value) for name, value in named.items()}
@@ -107,6 +139,19 @@ def main() -> None:
             power = wave_in.square().sum(dim=(1, 2))
             heard = power > 1e-3
             figures["sdr"] = float((10 * torch.log10(power[heard] / error[heard].clamp(min=1e-9))).mean())
+        if options.adversarial > 0 and codec.training:
+            half = len(audio) // 2  # what the discriminator costs is most of a step on a CPU
+            angle = torch.rand(half, device=device) * torch.pi
+            true, made = one_direction(wave_in[:half], angle), one_direction(wave_out[:half], angle)
+            with torch.autocast(device, dtype=torch.bfloat16):
+                hinge = discriminator.loss(true, made)
+            against.zero_grad(set_to_none=True)
+            hinge.backward()  # type: ignore[no-untyped-call]
+            against.step()
+            with torch.autocast(device, dtype=torch.bfloat16):
+                adversarial, matching = discriminator.judge(true, made)
+            total = total + options.adversarial * (adversarial + 10.0 * matching)
+            figures |= {"hinge": float(hinge.detach()), "adversarial": float(adversarial.detach()), "matching": float(matching.detach())}
         return total, figures
 
     choices = torch.tensor([0, 1, 2, 3, 4, 4, 4, 5, 6, 8, 8, 8, 8, 8])
@@ -115,7 +160,7 @@ def main() -> None:
         keep = choices[torch.randint(len(choices), (options.batch,))].to(device)
         if number < options.warm_up:
             keep.zero_()
-        elif number == options.warm_up:
+        elif number == options.warm_up and not options.start_from:
             with torch.no_grad():
                 latents = [codec.to_latents(codec.analyse(batch(8))).flatten(0, 1) for _ in range(50)]
             codec.quantizer.start_from(torch.cat(latents))

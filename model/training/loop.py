@@ -1,6 +1,8 @@
 """One loop for all trainings: a wall-clock budget, warm-up and cosine decay, CSV log, atomic checkpoints, resume.
 
-The learning rate follows the share of the budget that is used up, so that a run of any length ends with a small rate.
+The learning rate follows the share of the budget that is used up, so that a run of any length ends with a small rate. It runs in
+one process or, under `torchrun` or `accelerate launch`, in several on as many GPUs or CPUs: gradients are averaged, the first process
+logs, validates and saves, and all stop together.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +51,7 @@ class Loop:
         step: called with the number of the step; returns (loss to minimise, figures for the log).
         folder: log.csv and checkpoint.safetensors go here; a checkpoint that is there already is resumed.
         validate: called now and then; its figures are logged with the prefix `valid_`.
+        accelerator: of `accelerate`, when its `prepare` has wrapped what `step` calls.
     """
 
     module: nn.Module
@@ -61,6 +65,19 @@ class Loop:
     save_s: float = 180.0
     validate_s: float = 240.0
     header: dict[str, object] = field(default_factory=dict)
+    accelerator: Any = None
+
+    @property
+    def main(self) -> bool:
+        """Whether this is the first process."""
+        return self.accelerator is None or bool(self.accelerator.is_main_process)
+
+    def _agree(self, stop: bool) -> bool:
+        """True in every process as soon as it is true in one."""
+        if self.accelerator is None or self.accelerator.num_processes == 1:
+            return stop
+        flag = torch.tensor(float(stop), device=self.accelerator.device)
+        return float(self.accelerator.reduce(flag, "sum")) > 0
 
     def run(self) -> int:
         """Returns the number of steps done in all."""
@@ -85,16 +102,20 @@ class Loop:
         n = 0
 
         def save() -> None:
-            save_training(checkpoint, self.module, self.optimiser, {"steps": count, "seconds": seconds, **self.header})
+            if self.main:
+                save_training(checkpoint, self.module, self.optimiser, {"steps": count, "seconds": seconds, **self.header})
 
         try:
-            while not stopped and seconds < self.budget.minutes * 60:
+            while not self._agree(stopped or seconds >= self.budget.minutes * 60):
                 rate = self.budget.rate(seconds / (self.budget.minutes * 60))
                 for group in self.optimiser.param_groups:
                     group["lr"] = rate * group.get("scale", 1.0)
                 loss, figures = self.step(count)
                 self.optimiser.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
+                if self.accelerator is None:
+                    loss.backward()  # type: ignore[no-untyped-call]
+                else:
+                    self.accelerator.backward(loss)
                 norm = nn.utils.clip_grad_norm_(self.module.parameters(), self.clip)
                 if bool(torch.isfinite(norm)):
                     self.optimiser.step()
@@ -113,7 +134,7 @@ class Loop:
                     last["report"] = seconds
                     sums.clear()
                     n = 0
-                if self.validate is not None and seconds - last["validate"] >= self.validate_s:
+                if self.main and self.validate is not None and seconds - last["validate"] >= self.validate_s:
                     self._log(count, seconds, rate, {f"valid_{k}": v for k, v in self.validate().items()})
                     last["validate"] = seconds
                 if seconds - last["save"] >= self.save_s:
@@ -123,11 +144,13 @@ class Loop:
             save()
             for number, handler in old:
                 signal.signal(number, handler)
-        if self.validate is not None:
+        if self.main and self.validate is not None:
             self._log(count, seconds, 0.0, {f"valid_{k}": v for k, v in self.validate().items()})
         return count
 
     def _log(self, count: int, seconds: float, rate: float, row: dict[str, float]) -> None:
+        if not self.main:
+            return
         path = self.folder / "log.csv"
         fresh = not path.exists()
         with path.open("a", newline="") as file:

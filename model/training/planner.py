@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.checkpoint import save_weights
+from model.checkpoint import load_what_fits, save_weights
 from model.config import PLANNER
 from model.generator.events import (
     FIELDS,
@@ -30,6 +30,7 @@ from model.generator.events import (
     transpose_contexts,
 )
 from model.generator.planner import Planner
+from model.style.encoder import StyleEncoder
 from model.training.loop import Budget, Loop
 
 VALID_SEEDS = range(900_000_000, 900_000_048)
@@ -42,6 +43,9 @@ class PlannerPiece:
     beats: NDArray[np.int64]
     contexts: NDArray[np.float32]
     """One row a beat."""
+    captions: tuple[str, ...] = ()
+    styles: NDArray[np.float32] | None = None
+    """Embeddings of the captions. Shape: [captions, style width]."""
 
 
 def contexts_of(piece: Any) -> NDArray[np.float32]:
@@ -68,17 +72,46 @@ def contexts_of(piece: Any) -> NDArray[np.float32]:
     return np.stack(rows)
 
 
+AHEAD = 8
+"""Pieces that are ordered ahead of need, a worker."""
+CAPTIONS = 4
+"""Wordings of each piece."""
+
+
 def make(seed: int) -> PlannerPiece:
-    """Events and contexts of the corpus piece of a seed."""
+    """Events and contexts of the corpus piece of a seed, by everything that this machine has.
+
+    Validation pieces are made of solos and tunes that no training piece has.
+    """
     from model.corpus.piece import make_piece
+    from model.corpus.real import split
+    from model.corpus.sounds import Studio
+    from model.corpus.sources import load_sources
+    from model.training.store import about_of, draw_persona
+    from model.training.style import describe
 
-    piece = make_piece(seed)
+    sources = split(load_sources(), held_out=seed in VALID_SEEDS)
+    piece = make_piece(seed, persona=draw_persona(seed, 0.5), studio=Studio.full(), sources=sources)
     events, beats = encode(piece.notes)
-    return PlannerPiece(events, np.minimum(beats, piece.bars * piece.beats_per_bar), contexts_of(piece))
+    rng, about = np.random.default_rng([20_28, seed]), about_of(piece)
+    captions = tuple(describe(rng, about, 0.0, piece.seconds) for _ in range(CAPTIONS))
+    return PlannerPiece(events, np.minimum(beats, piece.bars * piece.beats_per_bar), contexts_of(piece), captions)
 
 
-def crop(piece: PlannerPiece, rng: np.random.Generator, length: int) -> tuple[Events, NDArray[np.float32]]:
-    """A random stretch in a random key; shorter pieces are padded with rests that the loss leaves out."""
+BLUR = 0.6
+"""Length of the noise beside an embedding of length 1: a wording must not give its piece away."""
+
+
+def _blurred(style: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    noisy = style + BLUR * len(style) ** -0.5 * rng.standard_normal(len(style)).astype(np.float32)
+    return (noisy / np.linalg.norm(noisy)).astype(np.float32)
+
+
+Item = tuple[Events, NDArray[np.float32], NDArray[np.float32]]
+
+
+def crop(piece: PlannerPiece, rng: np.random.Generator, length: int, unstyled: float = 0.35) -> Item:
+    """A random stretch in a random key with a style; shorter pieces are padded with rests that the loss leaves out."""
     count = len(piece.events)
     start = int(rng.integers(count - length + 1)) if count > length else 0
     events = piece.events[start : start + length].copy()
@@ -96,7 +129,10 @@ def crop(piece: PlannerPiece, rng: np.random.Generator, length: int) -> tuple[Ev
         short = length - len(events)
         events = np.concatenate((events, np.tile([[0, 0, REST, 0, 0, 0]], (short, 1))))
         contexts = np.concatenate((contexts, np.zeros((short, contexts.shape[1]), np.float32)))
-    return events, contexts
+    style = np.zeros(512, np.float32)
+    if piece.styles is not None and rng.random() >= unstyled:
+        style = _blurred(piece.styles[int(rng.integers(len(piece.styles)))], rng)
+    return events, contexts, style
 
 
 def main() -> None:
@@ -111,40 +147,52 @@ def main() -> None:
     parser.add_argument("--reservoir", type=int, default=3000)
     parser.add_argument("--first-seed", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--style", type=Path, help="weights of the style encoder; without, no style is learnt")
+    parser.add_argument("--start-from", type=Path, help="weights to begin with; what they lack begins anew")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     planner = Planner(PLANNER[options.preset]).to(device)
+    if options.start_from:
+        load_what_fits(options.start_from, planner)
+    encoder = StyleEncoder.load(options.style) if options.style else None
     print(f"{sum(p.numel() for p in planner.parameters()) / 1e6:.2f} M parameters", flush=True)
+
+    @torch.no_grad()
+    def styled(piece: PlannerPiece) -> PlannerPiece:
+        if encoder is None:
+            return piece
+        return replace(piece, styles=encoder.embed_text(piece.captions).numpy())
+
     pool = get_context("spawn").Pool(options.workers)
     seeds = itertools.count(options.first_seed)
-    waiting = deque(pool.apply_async(make, (next(seeds),)) for _ in range(2 * options.workers))
+    waiting = deque(pool.apply_async(make, (next(seeds),)) for _ in range(AHEAD * options.workers))
     pieces: deque[PlannerPiece] = deque(maxlen=options.reservoir)
 
     def take(wait: bool) -> None:
         """Move a finished piece into the reservoir and order the next; workers never run far ahead."""
         if wait or waiting[0].ready():
-            pieces.append(waiting.popleft().get())
+            pieces.append(styled(waiting.popleft().get()))
             waiting.append(pool.apply_async(make, (next(seeds),)))
 
     while len(pieces) < 64:
         take(wait=True)
-    valid = [make(seed) for seed in VALID_SEEDS]
+    valid = [styled(make(seed)) for seed in VALID_SEEDS]
     optimiser = torch.optim.AdamW(planner.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.02)
 
-    def loss_of(items: list[tuple[Events, NDArray[np.float32]]]) -> tuple[Tensor, dict[str, float]]:
-        events = torch.from_numpy(np.stack([e for e, _ in items])).to(device)
-        contexts = torch.from_numpy(np.stack([c for _, c in items])).to(device)
+    def loss_of(items: list[Item]) -> tuple[Tensor, dict[str, float]]:
+        events, contexts, styles = (torch.from_numpy(np.stack(column)).to(device) for column in zip(*items, strict=True))
         with torch.autocast(device, dtype=torch.bfloat16):
-            losses = planner(events, contexts).float()
+            losses = planner(events, contexts, styles).float()
         padded = (events[..., 2] == REST) & (events[..., 0] == 0)
         weight = (~padded).unsqueeze(-1).float()
         mean = (losses * weight).sum(dim=(0, 1)) / weight.sum()
         return mean.sum(), {name: float(value) for name, value in zip(FIELDS, mean.detach(), strict=True)}
 
     def step(number: int) -> tuple[Tensor, dict[str, float]]:
-        take(wait=False)
+        for _ in range(AHEAD):
+            take(wait=False)
         chosen = [pieces[int(rng.integers(len(pieces)))] for _ in range(options.batch)]
         loss, figures = loss_of([crop(piece, rng, options.length) for piece in chosen])
         return loss, figures | {"pieces": float(len(pieces))}
@@ -152,8 +200,10 @@ def main() -> None:
     @torch.no_grad()
     def validate() -> dict[str, float]:
         fixed = np.random.default_rng(0)
-        loss, figures = loss_of([crop(piece, fixed, options.length) for piece in valid])
+        items = [crop(piece, fixed, options.length, unstyled=0.0) for piece in valid]
+        loss, figures = loss_of(items)
         figures["loss"] = float(loss)
+        figures["loss_unstyled"] = float(loss_of([(events, contexts, style * 0) for events, contexts, style in items])[0])
         save_weights(options.out / "planner.safetensors", planner, "planner", planner.config.to_dict(), figures)
         return figures
 

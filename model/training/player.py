@@ -1,7 +1,8 @@
 """Train the player: `python -m model.training.player STORE CODEC OUT --minutes M`.
 
 Crops of stored pieces with their codes; controls and plan are made from labels and notes when a crop is drawn, and dropped at
-random: everything, the plan, all controls, or single groups of controls.
+random: everything, the plan, all controls, or single groups of controls. Several processes train together under
+`torchrun --nproc-per-node N -m model.training.player ...` (on CPUs too) or `accelerate launch`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from numpy.typing import NDArray
 from torch import Tensor
 
 from jamd.contract.chart import parse_chord
 from jamd.contract.units import PARTS
-from model.checkpoint import load_weights, save_weights
+from model.checkpoint import load_what_fits, save_weights
 from model.conditioning import GROUPS, Controls, drop_groups, roll
 from model.config import PLAYER
 from model.generator.player import HISTORY, Player
@@ -24,7 +26,8 @@ from model.training.loop import Budget, Loop
 from model.training.store import Store, StoredPiece
 from model.training.tokens import load_codec
 
-Item = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
+Item = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]
+"""Codes, controls, roll, codes before, style."""
 
 
 def controls_of(piece: StoredPiece, start: int, steps: int) -> Controls:
@@ -50,7 +53,7 @@ def controls_of(piece: StoredPiece, start: int, steps: int) -> Controls:
 
 
 def draw(piece: StoredPiece, rng: np.random.Generator, steps: int, start: int | None = None) -> Item:
-    """Codes, controls, roll of a crop, and the codes of the steps before it (-1 before the start of the piece)."""
+    """A crop: codes, controls, roll, the codes of the steps before it (-1 before the start of the piece), and a style."""
     total = min(len(piece.codes), len(piece.labels["beat"]))
     if start is None:
         start = 0 if rng.random() < 0.1 else int(rng.integers(total - steps))
@@ -59,12 +62,15 @@ def draw(piece: StoredPiece, rng: np.random.Generator, steps: int, start: int | 
     known = piece.codes[max(start - HISTORY, 0) : start]
     if len(known):
         before[-len(known) :] = known
-    return codes, controls_of(piece, start, steps).vectors(), roll(piece.notes, start, steps), before
+    style = piece.styles[int(rng.integers(len(piece.styles)))].copy() if len(piece.styles) else np.zeros(512, np.float32)
+    return codes, controls_of(piece, start, steps).vectors(), roll(piece.notes, start, steps), before, style
 
 
 def drop(item: Item, rng: np.random.Generator) -> None:
     """Leave conditions out, in place."""
-    _, controls, plan, _ = item
+    _, controls, plan, _, style = item
+    if rng.random() < 0.25:
+        style[:] = 0.0
     which = rng.random()
     if which < 0.16:
         plan[:] = 0.0
@@ -87,16 +93,20 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--start-from", type=Path, help="weights to begin with")
     options = parser.parse_args()
+    accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
     torch.manual_seed(options.seed)
-    rng = np.random.default_rng(options.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    rng = np.random.default_rng([options.seed, accelerator.process_index])
+    device = accelerator.device
     player = Player(PLAYER[options.preset])
     codec = load_codec(options.codec)
-    player.set_codebooks(torch.stack([book.codes for book in codec.quantizer.books()]))
+    books = torch.stack([book.codes for book in codec.quantizer.books()])
+    player.set_codebooks(books)
     del codec
     if options.start_from:
-        load_weights(options.start_from, player)
+        load_what_fits(options.start_from, player)
+        player.set_codebooks(books)
     player.to(device)
+    trained = accelerator.prepare(player) if accelerator.num_processes > 1 else player
     print(f"{sum(p.numel() for p in player.parameters()) / 1e6:.2f} M parameters", flush=True)
     steps = options.steps or player.config.window
     levels = player.config.levels
@@ -118,8 +128,9 @@ def main() -> None:
         plan = torch.from_numpy(np.stack([item[2] for item in items])).to(device)
         before = torch.from_numpy(np.stack([item[3][:, :levels] for item in items])).to(device)
         first = player.vectors(before.clamp(min=0)).sum(dim=-2) * (before[..., :1] >= 0)
-        with torch.autocast(device, dtype=torch.bfloat16):
-            losses = player(codes, controls, plan, first)
+        style = torch.from_numpy(np.stack([item[4] for item in items])).to(device)
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            losses = (trained if player.training else player)(codes, controls, plan, first, style)
         mean = losses.float().mean(dim=(0, 1))
         return mean.mean(), {f"level{i + 1}": float(x) for i, x in enumerate(mean.detach())}
 
@@ -133,6 +144,7 @@ def main() -> None:
 
     @torch.no_grad()
     def validate() -> dict[str, float]:
+        player.eval()
         fixed = np.random.default_rng(0)
         items = [draw(piece, fixed, steps) for piece in usable(True)]
         _, figures = loss_of(items)
@@ -148,11 +160,12 @@ def main() -> None:
             figures,
             keep_float=("codebooks", "scale", "density"),
         )
+        player.train()
         return figures
 
     assert steps <= player.config.window, f"crops of {steps} steps are longer than the window"
     assert len(PARTS) == controls_of(usable(True)[0], 0, 1).parts.shape[1]
-    Loop(player, optimiser, step, options.out, Budget(options.minutes, options.rate), validate).run()
+    Loop(player, optimiser, step, options.out, Budget(options.minutes, options.rate), validate, accelerator=accelerator).run()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jamd.contract.units import FRAME_SAMPLES
+from model.corpus.personas import Persona
+from model.corpus.piece import Piece
+from model.corpus.real import split
+from model.corpus.sounds import PLAIN, Studio
+from model.corpus.sources import load_sources
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,12 @@ class StoredPiece:
     def labels(self) -> dict[str, NDArray[Any]]:
         with np.load(self.folder / "labels.npz") as file:
             return dict(file)
+
+    @cached_property
+    def styles(self) -> NDArray[np.float32]:
+        """Style embeddings of captions and stretches of audio. Shape: [n, style width]; n is 0 where none were written."""
+        path = self.folder / "styles.npy"
+        return np.load(path).astype(np.float32) if path.exists() else np.zeros((0, 512), np.float32)
 
     @property
     def has_codes(self) -> bool:
@@ -90,6 +101,27 @@ class Store:
             yield audio[start : start + samples].T.astype(np.float32) / 32768.0
 
 
+def about_of(piece: Piece) -> dict[str, Any]:
+    """Everything of a piece that is neither notes nor sound, as plain values."""
+    return {
+        "seed": piece.seed,
+        "chart": piece.chart.text(),
+        "tempo": piece.tempo,
+        "feel": piece.feel,
+        "bars": piece.bars,
+        "beats_per_bar": piece.beats_per_bar,
+        "swing": piece.swing,
+        "density": [float(x) for x in piece.density],
+        "energy": [float(x) for x in piece.energy],
+        "register": [float(x) for x in piece.register],
+        "parts": [[bool(x) for x in row] for row in piece.parts],
+        "programs": {name: list(program) for name, program in piece.programs.items()},
+        "instruments": {name: sound.name for name, sound in piece.sounds.items()},
+        "room": None if piece.recording is None else piece.recording.room,
+        "persona": piece.persona,
+    }
+
+
 def render_piece(folder: Path, seed: int, **given: Any) -> float:
     """Make, render and store the piece of a seed; returns its seconds. An existing piece is left alone."""
     from model.corpus.labels import frame_labels
@@ -109,28 +141,25 @@ def render_piece(folder: Path, seed: int, **given: Any) -> float:
     np.save(part / "mix.npy", np.clip(mix * 32768.0, -32768, 32767).astype(np.int16))
     np.save(part / "notes.npy", piece.notes)
     np.savez(part / "labels.npz", **labels)
-    about = {
-        "seed": seed,
-        "chart": piece.chart.text(),
-        "tempo": piece.tempo,
-        "feel": piece.feel,
-        "bars": piece.bars,
-        "beats_per_bar": piece.beats_per_bar,
-        "swing": piece.swing,
-        "density": [float(x) for x in piece.density],
-        "energy": [float(x) for x in piece.energy],
-        "register": [float(x) for x in piece.register],
-        "parts": [[bool(x) for x in row] for row in piece.parts],
-        "programs": {name: list(program) for name, program in piece.programs.items()},
-        "chords": [chord.symbol for chord in chords],
-    }
+    about = about_of(piece) | {"chords": [chord.symbol for chord in chords]}
     (part / "about.json").write_text(json.dumps(about))
     part.rename(target)
     return len(mix) / 48_000
 
 
-def _render(job: tuple[Path, int]) -> float:
-    return render_piece(*job)
+def draw_persona(seed: int, share: float) -> Persona | None:
+    """The persona that leads a piece, or none; never one that is held out."""
+    from model.corpus.personas import training_personas
+
+    rng = np.random.default_rng([20_27, seed])
+    known = training_personas()
+    return known[int(rng.integers(len(known)))] if rng.random() < share else None
+
+
+def _render(job: tuple[Path, int, float, Studio]) -> float:
+    folder, seed, share, studio = job
+    sources = split(load_sources()) if studio.recordings else None
+    return render_piece(folder, seed, persona=draw_persona(seed, share), studio=studio, sources=sources)
 
 
 def main() -> None:
@@ -139,9 +168,12 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--studio", choices=("plain", "full"), default="full", help="full: every sound of this machine, recordings")
+    parser.add_argument("--personas", type=float, default=0.5, help="share of the pieces that a persona leads")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(options.folder, seed) for seed in range(options.first, options.first + options.count)]
+    studio = Studio.full() if options.studio == "full" else PLAIN
+    jobs = [(options.folder, seed, options.personas, studio) for seed in range(options.first, options.first + options.count)]
     begin, seconds = time.monotonic(), 0.0
     with get_context("spawn").Pool(options.workers) as pool:
         for done, length in enumerate(pool.imap_unordered(_render, jobs), 1):

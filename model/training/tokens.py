@@ -20,7 +20,7 @@ def load_codec(path: Path) -> Codec:
     """The codec of a weights file, ready to use."""
     codec = Codec(CodecConfig.from_dict(read_header(path)["config"]))
     load_weights(path, codec)
-    return codec.eval()
+    return codec.eval().requires_grad_(False)
 
 
 @torch.no_grad()
