@@ -80,6 +80,8 @@ def _parser() -> _Parser:
     render.add_argument("--seed", type=_between(0, 2**31 - 1, int), default=1, metavar="N")
     render.add_argument("--count", type=_between(1, 999, int), default=1, metavar="K", help="files, each with the next seed")
     render.add_argument("--loop", action="store_true", help="make it loop without a click")
+    render.add_argument("--notes", type=Path, metavar="FILE.mid", help="play these notes: the file's parts are not planned")
+    render.add_argument("--continue", dest="go_on", type=Path, metavar="FILE", help="go on from the end of a recording")
     render.add_argument("--midi", type=Path, metavar="FILE.mid", help="write the plan as MIDI, too")
     render.add_argument("--model", default="small")
     render.add_argument("--json", action="store_true")
@@ -115,8 +117,6 @@ def run(options: argparse.Namespace) -> int:
 
     if options.audio not in ("jack", "null") and not options.audio.startswith("file:"):
         raise UsageError(f"--audio is jack, file:PATH or null, not {options.audio!r}")
-    if options.device == "cuda":
-        raise FailureError("this version computes on the CPU only: leave --device out", code="device")
     config = _config(options)
     return Supervisor(RunOptions(options.audio, options.model, options.device, config), lambda line: print(line, flush=True)).run()
 
@@ -150,8 +150,10 @@ def _typed(address: str, words: Sequence[str]) -> list[int | float | str]:
 
     if address not in ADDRESSES:
         return [_argument(word) for word in words]
-    kinds = [argument.kind for argument in ADDRESSES[address][0].arguments]
-    kinds += ["float"] * (len(words) - len(kinds))
+    route = ADDRESSES[address][0]
+    kinds: list[str] = [argument.kind for argument in route.arguments]
+    more = [argument.kind for argument in route.more] or ["float"]
+    kinds += [more[index % len(more)] for index in range(len(words) - len(kinds))]
     return [word if kind == "string" else _argument(word) for word, kind in zip(words, kinds, strict=False)]
 
 

@@ -89,7 +89,7 @@ def _speed() -> Finding:
         import torch
 
         from jamd.engine.warm_up import warm_up
-        from model.generator.performer import load_models
+        from model.generator.models import load_models
 
         torch.set_num_threads(min(os.cpu_count() or 1, 2))
         begin = time.perf_counter()

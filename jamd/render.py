@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bridges.charts import load_chart
-from jamd.contract.errors import UsageError
+from jamd.contract.errors import FailureError, UsageError
 from jamd.contract.units import PARTS, SAMPLE_RATE
 from jamd.render_options import RenderOptions
 from model.generator.clip import ClipRequest, frames_of_bars
-from model.generator.offline import render_clip
-from model.generator.performer import load_models
-from model.style.words import read_style
+from model.generator.models import load_models
+from model.generator.offline import read_notes, render_clip
 
 DEFAULT_CHART = "| Dm7 | G7 | Cmaj7 | A7 |"
 
@@ -21,6 +24,26 @@ DEFAULT_CHART = "| Dm7 | G7 | Cmaj7 | A7 |"
 def numbered(path: Path, index: int, count: int) -> Path:
     """The path itself for one file, else with a number before its ending."""
     return path if count == 1 else path.with_name(f"{path.stem}-{index + 1}{path.suffix}")
+
+
+def read_recording(path: Path) -> NDArray[np.float32]:
+    """A recording as 48 kHz stereo. Shape: [frames, 2].
+
+    Raises:
+        FailureError: the file cannot be read.
+    """
+    import soundfile
+    from scipy.signal import resample_poly
+
+    try:
+        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise FailureError(f"cannot read {path}: {error}", code="file") from error
+    audio = np.repeat(audio, 2, axis=1) if audio.shape[1] == 1 else audio[:, :2]
+    if rate != SAMPLE_RATE:
+        common = math.gcd(rate, SAMPLE_RATE)
+        audio = resample_poly(audio, SAMPLE_RATE // common, rate // common, axis=0).astype(np.float32)
+    return np.nan_to_num(audio)
 
 
 def main(options: RenderOptions) -> list[dict[str, Any]]:
@@ -41,6 +64,8 @@ def main(options: RenderOptions) -> list[dict[str, Any]]:
         raise UsageError("nothing to render: the length is 0")
     torch.set_num_threads(1)
     models = load_models(options.model)
+    given = tuple(read_notes(options.notes)) if options.notes is not None else ()
+    before = read_recording(options.go_on) if options.go_on is not None else None
     out = []
     for index in range(options.count):
         request = ClipRequest(
@@ -49,7 +74,7 @@ def main(options: RenderOptions) -> list[dict[str, Any]]:
             frames=frames,
             seed=options.seed + index,
             loop=options.loop,
-            style=read_style(options.style),
+            style=models.read_style(options.style),
             parts={name: name in options.parts for name in PARTS},
             density=options.density,
             energy=options.energy,
@@ -58,6 +83,9 @@ def main(options: RenderOptions) -> list[dict[str, Any]]:
             temperature=options.temperature,
             top_p=options.top_p,
             guidance=options.guidance,
+            before=before,
+            given=given,
+            given_parts=tuple(sorted({note.part for note in given})),
         )
         midi = numbered(options.midi, index, options.count) if options.midi is not None else None
         done = render_clip(models, request, numbered(options.out, index, options.count), midi)

@@ -28,4 +28,8 @@ class RenderOptions:
     count: int = 1
     loop: bool = False
     midi: Path | None = None
+    notes: Path | None = None
+    """A MIDI file whose parts are played as written."""
+    go_on: Path | None = None
+    """A recording that the music goes on from."""
     model: str = "small"

@@ -51,4 +51,6 @@ if ! .venv/bin/python -c 'import torch, sys; sys.exit(not torch.__version__.star
   .venv/bin/python -m pip install -q --disable-pip-version-check "torch==2.13.0"
 fi
 .venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".$extras"
+echo "setup: compiling the model's kernels, once"
+OMP_NUM_THREADS=1 .venv/bin/python -m jamd.engine.warm_up >/dev/null
 touch "$stamp-$target"

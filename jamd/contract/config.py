@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -28,6 +28,10 @@ class EngineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long before its first bar the jam must be asked for: the time that the first notes and their sound take."""
     threads: int = 1
     """Threads of the model. More than one waits for the slowest core at every step: worth it only on idle machines."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the model computes; auto: on CUDA if there is one and the model is larger than `small`. `--device` overrides it."""
+    precision: Literal["auto", "float32", "bf16", "nf4"] = "auto"
+    """Of the player's weights; auto: int8 on a CPU, bf16 on CUDA. nf4 needs bitsandbytes; whatever but auto is slow on a CPU."""
 
 
 class OscConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -89,6 +89,8 @@ class Route:
     setter: bool = False
     name: str = ""
     """Which parameter or part it is, for those."""
+    more: tuple[Argument, ...] = ()
+    """What may follow, again and again."""
 
     @property
     def tags(self) -> str:
@@ -101,15 +103,19 @@ class Route:
             MessageError: code `arguments`, `type` or `range`.
         """
         needed = sum(not argument.optional for argument in self.arguments)
-        if not needed <= len(values) <= len(self.arguments):
+        rest = list(values[len(self.arguments) :])
+        if len(values) < needed or (rest and not self.more):
             wanted = " ".join(f"[{a.name}]" if a.optional else a.name for a in self.arguments) or "none"
             raise MessageError(f"{address} takes {wanted}, not {len(values)} arguments", code="arguments")
         out = [argument.check(value, address) for argument, value in zip(self.arguments, values, strict=False)]
+        out += [self.more[index % len(self.more)].check(value, address) for index, value in enumerate(rest)]
         return out + [None] * (len(self.arguments) - len(out))
 
     def describe(self) -> dict[str, Any]:
         out: dict[str, Any] = {"address": self.template, "doc": self.doc}
         out["arguments"] = [argument.describe() for argument in self.arguments]
+        if self.more:
+            out["more"] = [argument.describe() for argument in self.more]
         out["types"] = self.tags
         if self.setter:
             out["get"] = "without arguments"
@@ -159,7 +165,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("/jam/chord", "jam_chord", "This chord from the next beat until /jam/chord/resume", (Argument("chord", "string"),),
           True),
     Route("/jam/chord/resume", "jam_chord_resume", "The chart again from the next beat"),
-    Route("/jam/style", "jam_style", "A feel and instruments in plain words", (Argument("style", "string"),), True),
+    Route("/jam/style", "jam_style", "Prompts in plain words, each with a weight if wanted", (Argument("style", "string"),), True,
+          more=(Argument("weight", "float", -10.0, 10.0, 1.0), Argument("style", "string"))),
     *(Route(f"/jam/param/{p.name}", "jam_param", p.doc, (Argument("value", p.kind, p.low, p.high, p.default, p.unit),), True,
             p.name) for p in PARAMETERS),
     *(Route(f"/jam/part/{name}", "jam_part", f"Switches the {name} on or off", (_ON,), True, name) for name in PARTS),

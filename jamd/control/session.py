@@ -19,6 +19,7 @@ from jamd.contract.config import Config
 from jamd.contract.errors import MessageError
 from jamd.contract.memory import AudioMemory, AudioOp, SlotState
 from jamd.contract.parameters import PARAMETER_BY_NAME
+from jamd.contract.prompts import write_prompts
 from jamd.contract.units import SAMPLE_RATE, db_to_linear
 from jamd.control.state import Slot, SlotName, State
 
@@ -198,7 +199,12 @@ class Session:
             return -1e9
         return self.state.clock.next_beat(self._ahead(self.config.engine.change_ms))[1]
 
-    def jam_style(self, text: str) -> None:
+    def jam_style(self, text: str, *more: float | str) -> None:
+        """One prompt, or prompts each followed by its weight."""
+        if more:
+            prompts = [text, *(one for one in more if isinstance(one, str))]
+            weights = [one for one in more if not isinstance(one, str)]
+            text = write_prompts(list(zip(prompts, [*weights, 1.0][: len(prompts)], strict=True)))
         self.state.style = text
         self._send("engine", m.SetStyle(text=text))
 

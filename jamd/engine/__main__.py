@@ -8,6 +8,9 @@ import signal
 import sys
 import time
 
+STREAMS = 3
+"""Made ready at the start: the jam, a clip, and the next jam beside one that ends."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="jamd.engine")
@@ -28,7 +31,7 @@ def main() -> int:
     from jamd.contract.memory import AudioMemory
     from jamd.engine.loop import Engine
     from jamd.engine.warm_up import warm_up
-    from model.generator.performer import load_models
+    from model.generator.models import load_models
 
     torch.set_num_threads(int(config.get("threads") or 1))
     channel = Channel.connect(options.socket, "engine")
@@ -36,14 +39,16 @@ def main() -> int:
     try:
         channel.send(m.EngineProgress(text=f"loading model {options.model}", fraction=0.1))
         began = time.monotonic()
-        models = load_models(options.model)
-        channel.send(m.EngineProgress(text="warming up", fraction=0.5))
+        device = options.device if options.device != "auto" else str(config.get("device", "auto"))
+        models = load_models(options.model, device=device, precision=str(config.get("precision", "auto")))
+        channel.send(m.EngineProgress(text="warming up (the first time, kernels are compiled: half a minute)", fraction=0.5))
+        models.prepare(STREAMS)
         factor = warm_up(models)
         channel.send(
             m.EngineReady(
                 model=models.name,
                 parameters=models.parameters,
-                device="cpu",
+                device=str(models.device),
                 warm_up_s=time.monotonic() - began,
                 real_time_factor=factor,
             )

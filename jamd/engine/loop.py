@@ -24,9 +24,9 @@ from jamd.contract.memory import AudioMemory, Word
 from jamd.contract.units import FRAME_SAMPLES, PARTS, SAMPLE_RATE
 from jamd.engine.meter import StepMeter
 from model.generator.clip import DEFAULT_GUIDANCE, ClipRender, ClipRequest, frames_of_bars
-from model.generator.performer import Models, Performer
+from model.generator.models import Models
+from model.generator.performer import Performer
 from model.generator.situation import Situation
-from model.style.words import read_style
 
 STATUS_S = 0.25
 LOOK_AHEAD_BEATS = 6.0
@@ -108,7 +108,7 @@ class Engine:
                 self._replan(None)
                 self._applied(f"/jam/part/{message.name}", int(message.on))
             case m.SetStyle():
-                situation.style = read_style(message.text)
+                situation.style = self.models.read_style(message.text)
                 self._replan(None)
                 self._applied("/jam/style", message.text)
             case m.JamStart():
@@ -126,7 +126,7 @@ class Engine:
         chart = parse_chart(state.chart_text)
         self.situation = Situation(clock=state.clock, charts=[(state.chart_bar, chart)])
         self.situation.parts.update({name: bool(state.parts.get(name, True)) for name in PARTS})
-        self.situation.style = read_style(state.style)
+        self.situation.style = self.models.read_style(state.style)
         if state.chord_text:
             self.situation.set_chord(parse_chord(state.chord_text), state.chord_beat)
         for name, value in state.params.items():
@@ -256,19 +256,22 @@ class Engine:
             situation = self.situation
             assert situation is not None
             seed = message.seed if message.seed is not None else self._seed()
+            sampling = self._sampling()
             request = ClipRequest(
                 chart=chart,
                 tempo=message.tempo,
                 frames=frames_of_bars(message.bars, message.tempo, chart.beats_per_bar),
                 seed=seed,
                 loop=True,
-                style=read_style(message.style),
+                style=self.models.read_style(message.style),
                 parts=dict(situation.parts),
                 density=situation.density if situation.density is not None else 0.5,
                 energy=situation.energy if situation.energy is not None else 0.5,
                 register=situation.register if situation.register is not None else 0.5,
                 swing=situation.swing,
-                **self._sampling(),
+                temperature=sampling["temperature"],
+                top_p=sampling["top_p"],
+                guidance=sampling["guidance"],
             )
         except JamdError as error:
             self.channel.send(m.ClipFailed(slot=message.slot, request=message.request, code=error.code, message=str(error)))

@@ -7,7 +7,7 @@ import time
 from jamd.contract.chart import parse_chart
 from jamd.contract.units import FRAME_RATE
 from model.generator.clip import ClipRender, ClipRequest, frames_of_bars
-from model.generator.performer import Models
+from model.generator.models import Models
 
 
 def warm_up(models: Models, steps: int = 60) -> float:
@@ -21,3 +21,14 @@ def warm_up(models: Models, steps: int = 60) -> float:
     for _ in range(half):
         render.advance()
     return (time.perf_counter() - began) * FRAME_RATE / half
+
+
+def main() -> None:
+    """Compile the kernels into numba's cache, so that no start has to (`scripts/setup.sh` calls this)."""
+    from model.generator.models import load_models
+
+    print(f"real-time factor {warm_up(load_models()):.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,9 @@ LIGHT = [
     "jamd.audio.__main__", "jamd.audio.kernel", "jamd.audio.jack_output", "jamd.audio.offline_play", "jamd.contract.memory",
     "jamd.contract.channel", "jamd.contract.config", "jamd.contract.parameters", "jamd.contract.chart", "bridges.osc",
     "bridges.midi", "bridges.jack", "bridges.offline", "bridges.charts", "model.config", "model.corpus.piece",
-    "model.corpus.render", "model.style.words",
+    "model.corpus.render", "model.style.words", "model.corpus.sounds", "model.corpus.sampler", "model.corpus.effects",
+    "model.corpus.real", "model.corpus.personas", "model.corpus.captions", "model.corpus.sources", "model.style.config",
+    "jamd.contract.prompts",
 ]  # fmt: skip
 
 

@@ -13,12 +13,15 @@ import torch
 from jamd.contract.chart import parse_chart, parse_chord
 from jamd.contract.clock import Clock, ClockSegment
 from jamd.contract.errors import EngineError, FailureError
+from jamd.contract.prompts import read_prompts, write_prompts
 from jamd.contract.units import FRAME_SAMPLES, PARTS, SAMPLE_RATE
 from model.codec import Codec
 from model.config import CodecConfig, PlannerConfig, PlayerConfig
 from model.generator.clip import CROSSFADE, ClipRender, ClipRequest, frames_of_bars
-from model.generator.offline import render_clip
-from model.generator.performer import Models, Performer, load_models
+from model.generator.events import PlannedNote
+from model.generator.models import Models, load_models
+from model.generator.offline import read_notes, render_clip, write_plan
+from model.generator.performer import Performer
 from model.generator.planner import Planner
 from model.generator.player import Player
 from model.generator.situation import Situation
@@ -187,3 +190,80 @@ def test_band_without_parts_falls_silent_and_comes_back(models: Models) -> None:
     s.parts["bass"] = True
     performer.replan()
     assert np.abs(np.concatenate([performer.block() for _ in range(10)])).max() > 0
+
+
+def test_prefill_goes_on_from_a_recording(models: Models) -> None:
+    """The same seed after another recording is other music; the recording itself is not in the output."""
+    rng = np.random.default_rng(0)
+    outputs = []
+    for before in (None, 0.3 * rng.standard_normal((40 * FRAME_SAMPLES, 2)).astype(np.float32)):
+        request = ClipRequest(CHART, 120.0, frames_of_bars(1, 120.0, 4), seed=5, before=before)
+        outputs.append(run(models, request).audio)
+    assert outputs[0].shape == outputs[1].shape
+    assert not np.array_equal(outputs[0], outputs[1])
+
+
+def test_prefill_is_refused_when_it_cannot_be(models: Models) -> None:
+    performer = Performer(models, situation(), 0, seed=2)
+    for audio in (np.zeros((100, 2), np.float32), np.zeros((6400, 1), np.float32)):
+        with pytest.raises(EngineError, match="prefill needs"):
+            performer.prefill(audio)
+    performer.block()
+    with pytest.raises(EngineError, match="before the first block"):
+        performer.prefill(np.zeros((6400, 2), np.float32))
+
+
+def test_given_notes_take_the_place_of_the_plan(models: Models) -> None:
+    given = tuple(PlannedNote(1, 40 + beat, 90, beat + 0.25, 0.5) for beat in range(8))
+    clip = run(models, ClipRequest(CHART, 120.0, frames_of_bars(2, 120.0, 4), seed=3, loop=True, given=given, given_parts=(1,)))
+    assert [(note.pitch, note.beat) for note in clip.notes if note.part == 1] == [(40 + beat, beat + 0.25) for beat in range(8)]
+
+
+def test_live_notes_sound_until_they_are_let_go(models: Models) -> None:
+    performer = Performer(models, situation(), 0, seed=2)
+    for _ in range(5):
+        performer.block()
+    performer.note_on(0, 64, 100)
+    for _ in range(30):
+        performer.block()
+    active = performer._active[performer._active["part"] == 0]
+    assert active["pitch"].tolist() == [64]
+    performer.note_off(0, 64)
+    performer.note_off(0, 99)
+    performer.block()
+    performer.block()
+    assert not (performer._active["part"] == 0).any()
+    assert all(note.part != 0 or note.beat < 0.3 for note in performer.played)
+    planned = PlannedNote(0, 60, 80, performer.beat + 0.01, 1.0)
+    performer.plan.notes.insert(0, planned)
+    performer.block()
+    assert planned not in performer.played  # the part is still the player's
+    performer.release(0)
+    planned = PlannedNote(0, 60, 80, performer.beat + 0.01, 1.0)
+    performer.plan.notes.insert(0, planned)
+    performer.block()
+    assert planned in performer.played
+
+
+def test_notes_of_a_midi_file_come_back(tmp_path: Path) -> None:
+    request = ClipRequest(CHART, 96.0, 1)
+    notes = [
+        PlannedNote(0, 60, 80, 0.5, 1.0),
+        PlannedNote(1, 36, 70, 0.0, 2.0),
+        PlannedNote(2, 51, 90, 1.0, 0.25),
+        PlannedNote(3, 70, 64, 2.25, 0.5),
+    ]
+    write_plan(tmp_path / "plan.mid", notes, request)
+    assert read_notes(tmp_path / "plan.mid") == sorted(notes, key=lambda note: note.beat)
+    (tmp_path / "bad.mid").write_bytes(b"MThd nonsense")
+    for name in ("bad.mid", "missing.mid"):
+        with pytest.raises(FailureError, match=name):
+            read_notes(tmp_path / name)
+
+
+def test_prompts_with_weights() -> None:
+    text = write_prompts([("tender ballad", 0.7), ("rhodes: warm", 1.0)])
+    assert read_prompts(text) == [("tender ballad", 0.7), ("rhodes: warm", 1.0)]
+    assert read_prompts("a | b:2 | :3 | c:nan") == [("a", 1.0), ("b", 2.0), ("c:nan", 1.0)]
+    assert read_style("ballad:0.2 | bossa:0.9").feel == "bossa"
+    assert read_style("ballad | bossa:-1").feel == "ballad"

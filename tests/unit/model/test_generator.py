@@ -10,7 +10,7 @@ from jamd.contract.chart import parse_chart
 from model.conditioning import CONTROL_WIDTH, ROLL_WIDTH
 from model.config import PlannerConfig, PlayerConfig
 from model.generator.events import FIELDS, REST, TICKS, BeatContext, encode
-from model.generator.planner import Planner, PlanStream
+from model.generator.planner import Planner, PlanStream, TorchPlannerCore
 from model.generator.player import Player
 from model.generator.sampling import sample
 
@@ -87,7 +87,7 @@ def context_of(chart_text: str, parts: tuple[bool, ...] = (True,) * 4) -> object
 def test_planner_scores_what_the_stream_draws(planner: Planner) -> None:
     """The batch pass over streamed events sees the very same hidden states: greedy draws are its most likely."""
     of = context_of("| Dm7 G7 | Cmaj7 |")
-    stream = PlanStream(planner, of, 0, torch.Generator().manual_seed(1))  # type: ignore[arg-type]
+    stream = PlanStream(TorchPlannerCore(planner, 1), of, 0)  # type: ignore[arg-type]
     stream.extend(1 << 20, most=20)
     events = torch.tensor([event for event, _ in stream._events])[None]
     beats = [beat for _, beat in stream._events]
@@ -95,13 +95,13 @@ def test_planner_scores_what_the_stream_draws(planner: Planner) -> None:
     losses = planner(events, contexts)
     assert losses.shape == (1, 20, len(FIELDS))
     hidden = planner.transformer(torch.cat((planner.start.expand(1, 1, -1), planner.embed(events, contexts)), dim=1))
-    assert stream._hidden is not None
-    torch.testing.assert_close(stream._hidden, hidden[:, -1:], atol=1e-4, rtol=1e-4)
+    assert isinstance(stream.core, TorchPlannerCore) and stream.core._hidden is not None
+    torch.testing.assert_close(stream.core._hidden, hidden[:, -1:], atol=1e-4, rtol=1e-4)
 
 
 def test_plan_is_in_order_and_keeps_to_the_parts(planner: Planner) -> None:
     parts = (True, False, True, False)
-    stream = PlanStream(planner, context_of("| C7 |", parts), 4, torch.Generator().manual_seed(2))  # type: ignore[arg-type]
+    stream = PlanStream(TorchPlannerCore(planner, 2), context_of("| C7 |", parts), 4)  # type: ignore[arg-type]
     stream.extend(24)
     assert stream.known_until >= 24
     ticks = [(round(n.beat * TICKS), n.part, n.pitch) for n in stream.notes]
@@ -111,7 +111,7 @@ def test_plan_is_in_order_and_keeps_to_the_parts(planner: Planner) -> None:
 
 
 def test_silent_band_plans_rests_only(planner: Planner) -> None:
-    stream = PlanStream(planner, context_of("| C7 |", (False,) * 4), 0, torch.Generator())  # type: ignore[arg-type]
+    stream = PlanStream(TorchPlannerCore(planner, 0), context_of("| C7 |", (False,) * 4), 0)  # type: ignore[arg-type]
     stream.extend(40)
     assert stream.notes == []
 
@@ -119,7 +119,7 @@ def test_silent_band_plans_rests_only(planner: Planner) -> None:
 def test_rewound_plan_is_as_if_it_had_never_been(planner: Planner) -> None:
     """After a rewind the stream's memory is that of a stream that wrote only what was kept."""
     of = context_of("| Dm7 | G7 |")
-    stream = PlanStream(planner, of, 0, torch.Generator().manual_seed(3))  # type: ignore[arg-type]
+    stream = PlanStream(TorchPlannerCore(planner, 3), of, 0)  # type: ignore[arg-type]
     stream.extend(16)
     cut = stream.notes[len(stream.notes) // 2].beat
     kept = [n for n in stream.notes if n.beat < cut]
@@ -132,13 +132,13 @@ def test_rewound_plan_is_as_if_it_had_never_been(planner: Planner) -> None:
     assert after[: len(events)] == events
     contexts = torch.from_numpy(np.stack([of(b).vector() for _, b in stream._events]))[None]  # type: ignore[operator]
     hidden = planner.transformer(torch.cat((planner.start.expand(1, 1, -1), planner.embed(torch.tensor(after)[None], contexts)), dim=1))
-    assert stream._hidden is not None
-    torch.testing.assert_close(stream._hidden, hidden[:, -1:], atol=1e-4, rtol=1e-4)
+    assert isinstance(stream.core, TorchPlannerCore) and stream.core._hidden is not None
+    torch.testing.assert_close(stream.core._hidden, hidden[:, -1:], atol=1e-4, rtol=1e-4)
     assert beats == sorted(beats)
 
 
 def test_forgotten_plan_still_rewinds(planner: Planner) -> None:
-    stream = PlanStream(planner, context_of("| Dm7 | G7 |"), 0, torch.Generator().manual_seed(4))  # type: ignore[arg-type]
+    stream = PlanStream(TorchPlannerCore(planner, 4), context_of("| Dm7 | G7 |"), 0)  # type: ignore[arg-type]
     for beat in range(4, 200, 4):
         stream.extend(beat)
         stream.forget(beat - 4)

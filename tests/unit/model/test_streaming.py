@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.codec import Codec
+from model.codec.codec import CEILING
 from model.config import CodecConfig
 from model.layers.convnext import CausalConvNeXtStack
 from model.layers.transformer import Transformer
@@ -65,6 +69,16 @@ def test_mdct_gives_the_input_back_one_hop_late(codec: Codec) -> None:
     audio = 0.3 * torch.randn(1, 2, 12 * codec.config.hop)
     back = codec.synthesise(codec.analyse(audio))
     torch.testing.assert_close(back[..., codec.delay :], audio[..., : -codec.delay], atol=1e-5, rtol=1e-4)
+
+
+def test_a_wild_draw_of_codes_is_bounded(codec: Codec) -> None:
+    """Whatever the decoder says, decoded coefficients stay a little above what music reaches."""
+    loud = copy.deepcopy(codec)
+    loud.decoder.leave.bias.data.fill_(50.0)
+    state = loud.make_decoder_state()
+    spectrum = loud.spectrum_step(torch.zeros(1, 3, loud.config.latent), state)
+    limit = float(np.sinh(CEILING)) * loud.deviation / loud.config.compression
+    assert bool((spectrum.abs() <= limit * 1.0001).all()) and float(spectrum.abs().max()) > 0
 
 
 def test_codec_is_causal(codec: Codec) -> None:

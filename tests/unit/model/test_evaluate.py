@@ -1,0 +1,201 @@
+"""The evaluation: every kind runs through with small untrained networks, and its own measures say what they should."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from jamd.contract.chart import parse_chart
+from jamd.contract.errors import FailureError
+from jamd.contract.units import FRAME_SAMPLES, PARTS, SAMPLE_RATE
+from model.codec import Codec
+from model.config import CodecConfig, PlannerConfig, PlayerConfig
+from model.corpus.notes import make_notes
+from model.evaluate import Bench, Case, Result, Sampling, make_cases, to_page
+from model.evaluate.__main__ import KINDS, main, run
+from model.evaluate.continuation import distances
+from model.evaluate.knobs import measure_knobs
+from model.evaluate.note import match, measure_note, parting, scores, withheld
+from model.evaluate.parts import sections, silence, switched
+from model.evaluate.plans import chorus_case, make_choruses, plan
+from model.evaluate.stream import Change, run_free
+from model.evaluate.style import measure_style, ranks
+from model.evaluate.variations import differing
+from model.generator.models import Models
+from model.generator.planner import Planner
+from model.generator.player import Player
+from model.metrics import musicnn, transcribe
+from model.metrics.heard import heard, heard_from_score
+from model.style.words import Style
+
+CHART = parse_chart("| Dm7 | G7 |")
+CASES = [Case(index, CHART, tempo, "swing", 1) for index, tempo in enumerate((240.0, 300.0))]
+BAND = {"piano": True, "bass": True, "drums": True, "horn": False}
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    torch.manual_seed(0)
+    codec = Codec(CodecConfig(width=16, encoder_blocks=1, decoder_blocks=1, latent=8, levels=3, codebook_size=16))
+    torch.nn.init.normal_(codec.decoder.leave.weight, std=0.2)
+    for book in codec.quantizer.books():
+        book.codes.normal_()
+    planner = Planner(PlannerConfig(width=16, layers=1, heads=2, feedforward=32, context=64))
+    with torch.no_grad():
+        planner.heads["advance"].out.bias[:2] += 8.0  # type: ignore[index, operator, union-attr]
+    player = Player(
+        PlayerConfig(width=16, layers=1, heads=2, feedforward=32, window=16, levels=3, codebook_size=16, latent=8,
+                     depth_width=16)
+    )  # fmt: skip
+    player.set_codebooks(torch.stack([book.codes for book in codec.quantizer.books()]))
+    for module in (codec, planner, player):
+        module.eval().requires_grad_(False)
+    return Models("tiny", codec, planner, player)
+
+
+@pytest.fixture
+def bench(models: Models, tmp_path: Path) -> Bench:
+    return Bench(tmp_path, list(CASES), given=models, clip_s=0.8, some=1, long_s=3.0, pieces=2, progress=lambda line: None)
+
+
+def test_cases_are_of_their_seeds() -> None:
+    cases = make_cases(9)
+    assert cases[:3] == make_cases(3)
+    assert all(80 <= case.tempo <= 240 for case in cases if case.feel != "ballad")
+    assert all(case.bars >= 4 and abs(case.frames / SAMPLE_RATE - 16) < 2.5 for case in cases[:7])
+    assert cases[1].lasting(4.0).frames < cases[1].frames
+
+
+def test_renders_are_kept_until_they_are_to_be_made_anew(bench: Bench) -> None:
+    case = bench.cases[0]
+    path = bench.model_file(case)
+    assert len(bench.model_case(case).audio) == case.frames
+    path.write_bytes(b"kept")
+    assert replace(bench).model_file(case).read_bytes() == b"kept"
+    for other in (replace(bench, anew=("model",)), replace(bench, sampling=Sampling(temperature=0.5))):
+        path.write_bytes(b"stale")
+        assert other.model_file(case).read_bytes() != b"stale"
+
+
+def test_perfect_ears_give_perfect_scores() -> None:
+    rows = [(1, 40 + beat, 80.0, float(beat), 0.9) for beat in range(8)] + [(0, 60 + beat, 80.0, beat + 0.5, 0.5) for beat in range(8)]
+    notes = make_notes([*rows, (2, 51, 80.0, 0.0, 0.1)], 120.0)
+    found = scores(match(notes, heard_from_score(notes)))
+    assert all(value == 1.0 for name, value in found.items() if name != "lag_ms"), found
+    assert found["lag_ms"] == 0.0
+    assert 47 <= parting(notes) < 60
+    late = heard_from_score(notes)
+    late["start"] += 0.04
+    assert scores(match(notes, late))["all_f1"] == 1.0
+    assert scores(match(notes, late))["lag_ms"] == pytest.approx(40.0)
+    late["start"] += 0.02
+    assert scores(match(notes, late))["all_recall"] == 0.0
+    assert scores(match(notes, heard([], [], [], [])))["bass_f1"] == 0.0
+
+
+def test_one_heard_note_answers_one_planned_note() -> None:
+    notes = make_notes([(0, 60, 80.0, beat, 0.1) for beat in (0.0, 0.1, 0.2)], 120.0)
+    found = match(notes, heard([60, 60, 72], [0.05, 0.06, 0.1], [0.2, 0.2, 0.2], [1.0, 1.0, 1.0]))
+    assert sorted(found.heard_of.tolist()) == [-1, 0, 1]
+    assert scores(found)["upper_recall"] == pytest.approx(2 / 3) == scores(found)["upper_precision"]
+    assert np.isnan(scores(found)["bass_recall"])
+
+
+def test_the_plan_can_be_withheld(models: Models, bench: Bench) -> None:
+    """Without the roll the sound no longer depends on the notes, which stay the same."""
+    request = bench.request(CASES[0], guidance=1.0)
+    open_eyed, blind = bench.play(request), bench.play(request, withheld(models))
+    assert np.array_equal(open_eyed.notes, blind.notes)
+    assert len(open_eyed.notes) > 0
+    assert not np.array_equal(open_eyed.audio, blind.audio)
+
+
+def test_parts_change_at_their_beat(bench: Bench) -> None:
+    frames = 12 * SAMPLE_RATE // 5  # twelve beats at 300 bpm
+    off = BAND | {"bass": False}
+    taken = run_free(bench, CHART, 300.0, Style("swing"), BAND, frames, 1, (Change(4.0, off), Change(8.0, BAND)))
+    bass = taken.notes["beat"][taken.notes["part"] == PARTS.index("bass")]
+    assert len(taken.audio) == -(-frames // FRAME_SAMPLES) * FRAME_SAMPLES
+    assert len(taken.step_s) == len(taken.audio) // FRAME_SAMPLES
+    assert ((bass < 4.0) | (bass >= 8.0)).all()
+
+
+def test_a_band_without_parts_is_measured_as_silent(bench: Bench) -> None:
+    case = CASES[0].lasting(1.0)
+    audio, planned = switched(bench, case, BAND, "all")
+    found = silence(case, audio)
+    assert found["exactly_silent"] == 1.0
+    assert found["level_off_db"] == -120.0
+    assert found["silent_after_s"] <= 0.54
+    assert found["level_after_db"] > -60.0
+    assert planned["planned_off"] == 0.0 < planned["planned_before"]
+    assert [len(part) for part in sections(case, audio)[:2]] == [case.frames - SAMPLE_RATE // 2] * 2
+
+
+def test_plans_need_no_sound_and_are_kept(bench: Bench) -> None:
+    case = chorus_case(0, turns=1)
+    assert len(case.chart.bars) == 32
+    short = replace(case, bars=1)
+    notes = plan(bench, short, BAND, 1)
+    assert len(notes) > 0
+    assert notes["beat"].max() < 4
+    assert np.array_equal(notes, plan(bench, short, BAND, 1))
+    np.savez(bench.out / "choruses.npz", key=np.array(f"{bench.digest} {bench.sampling}"), plan0=notes)
+    kept = make_choruses(bench, 1)[0]
+    assert np.array_equal(kept.model, notes)
+    assert set(kept.corpus["part"]) == {0, 1, 2, 3}
+
+
+def test_what_differs() -> None:
+    one = make_notes([(0, 60, 80.0, beat, 0.5) for beat in range(4)], 120.0)
+    assert differing(one, one) == 0.0
+    assert differing(one, one[:2]) == 0.5
+    assert ranks(np.array([[0.9, 0.1, 0.0], [0.5, 0.4, 0.3], [0.3, 0.2, 0.1]], np.float32)).tolist() == [0, 1, 2]
+    rng = np.random.default_rng(0)
+    noise = (0.1 * rng.standard_normal((2 * SAMPLE_RATE, 2))).astype(np.float32)
+    assert distances(noise, 0.1 * noise)["level_db"] == pytest.approx(20.0, abs=0.1)
+    assert distances(noise, noise)["spectrum"] == 0.0
+
+
+def test_knobs_are_followed_through(bench: Bench) -> None:
+    found = measure_knobs(bench)
+    assert {name.split(":")[0] for name in found.rows} == {"density", "energy"}
+    assert all(len(row["values"]) == 5 for rows in found.rows.values() for row in rows)
+
+
+def test_what_cannot_be_measured_is_said(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcribe, "available", lambda: False)
+    monkeypatch.setattr(musicnn, "available", lambda: False)
+    assert measure_style(bench).skipped and measure_note(bench).skipped
+    known = run(bench, ["style", "note", "fad"])
+    page = (bench.out / "evaluation.md").read_text()
+    assert page.count("Not measured: ") == 3
+    assert set(known["run"]["seconds"]) == {"style", "note", "fad"}
+
+
+def test_results_are_merged_and_plain(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = {"corpus": {"fit": {"mean": 0.85, "low": 0.8, "high": 0.9, "n": 40}}}
+    (bench.out / "evaluation.json").write_text(json.dumps(earlier))
+    monkeypatch.setattr(musicnn, "available", lambda: False)
+    run(bench, ["fad"])
+    known = json.loads((bench.out / "evaluation.json").read_text())
+    assert known["corpus"] == earlier["corpus"]
+    result = Result("What.", {"a": [{"name": "0", "x": 1.0}, {"name": "1", "x": float("nan")}]}, {"y": float("inf")}).as_dict()
+    assert result["figures"]["y"] is None
+    page = to_page(known | {"kind": result})
+    assert "| fit | 0.85 (0.8 to 0.9) |" in page
+    assert "| x | 1 (1 to 1) |" in page
+    assert "## kind" in page
+
+
+def test_a_kind_nobody_knows_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), "--kinds", "model,nonsense"])
+    assert "nonsense" in capsys.readouterr().err
+    assert len(KINDS) == 13
+    assert main([str(tmp_path), "--kinds", "note", "--model", str(tmp_path)]) == FailureError("").exit_status
