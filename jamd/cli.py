@@ -81,6 +81,7 @@ def _parser() -> _Parser:
     render.add_argument("--count", type=_between(1, 999, int), default=1, metavar="K", help="files, each with the next seed")
     render.add_argument("--loop", action="store_true", help="make it loop without a click")
     render.add_argument("--notes", type=Path, metavar="FILE.mid", help="play these notes: the file's parts are not planned")
+    render.add_argument("--session", type=Path, metavar="DIR", help="play a recorded take again from its events")
     render.add_argument("--continue", dest="go_on", type=Path, metavar="FILE", help="go on from the end of a recording")
     render.add_argument("--midi", type=Path, metavar="FILE.mid", help="write the plan as MIDI, too")
     render.add_argument("--model", default="small")
@@ -121,7 +122,22 @@ def run(options: argparse.Namespace) -> int:
     return Supervisor(RunOptions(options.audio, options.model, options.device, config), lambda line: print(line, flush=True)).run()
 
 
+def _replay(options: argparse.Namespace) -> int:
+    from jamd.replay import read_take, write_replay
+    from model.generator.models import load_models
+
+    head, *_ = read_take(options.session)
+    frames = write_replay(options.session, options.out, load_models(head.model or options.model))
+    if options.json:
+        print(json.dumps([{"path": str(options.out), "frames": frames, "session": str(options.session)}], indent=2))
+    else:
+        print(f"{options.out}  {frames} frames of {options.session}")
+    return 0
+
+
 def render(options: argparse.Namespace) -> int:
+    if options.session is not None:
+        return _replay(options)
     from jamd.render import main as render_main
 
     fields = {name: getattr(options, name) for name in RenderOptions.__dataclass_fields__}

@@ -21,3 +21,25 @@ def config_file() -> Path:
 def cache_folder() -> Path:
     base = home()
     return base / "cache" if base is not None else Path(platformdirs.user_cache_dir("jamd"))
+
+
+def data_folder() -> Path:
+    base = home()
+    return base if base is not None else Path(platformdirs.user_data_dir("jamd"))
+
+
+def clips_folder() -> Path:
+    return data_folder() / "clips"
+
+
+def sessions_folder() -> Path:
+    return data_folder() / "sessions"
+
+
+def maps_folder() -> Path:
+    return data_folder() / "maps"
+
+
+def state_folder() -> Path:
+    """What survives a restart: slots, mixer, connections."""
+    return data_folder() / "state"

@@ -2,8 +2,9 @@
 
     control (socket, OSC) > audio (JACK) > engine (model)
 
-The supervisor owns the shared memory: it makes it first and removes it last, together with every clip of the run. A dead engine is
-started again and gets its state from control; without audio or control there is nothing left to play, and the run ends.
+The supervisor owns the shared memory: it makes it first and removes it last, together with every clip of the run. A process that dies
+is started again: engine and audio get their state from control, control from the snapshot that it keeps in the run's folder, and the
+others play on meanwhile. What fails at its first start, or five times in a minute, ends the run.
 """
 
 from __future__ import annotations
@@ -18,17 +19,16 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from jamd.contract import messages as m
-from jamd.contract.channel import Channel
 from jamd.contract.config import Config
 from jamd.contract.errors import AudioError, ChannelClosed, FailureError
 from jamd.contract.memory import AudioMemory
+from jamd.contract.steady import SteadyChannel
 
 STOP_S = 5.0
 MAX_RESTARTS = 5
@@ -66,7 +66,8 @@ class Supervisor:
         self.options = options
         self._say = say
         self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._restarts: deque[float] = deque(maxlen=MAX_RESTARTS)
+        self._restarts: dict[str, deque[float]] = {role: deque(maxlen=MAX_RESTARTS) for role in ("control", "audio", "engine")}
+        self._was_ready = False
         self._stopping = False
         self._prefix = f"jamd-{os.getpid()}-{secrets.token_hex(3)}"
         self._folder = Path(tempfile.mkdtemp(prefix="jamd-"))
@@ -77,8 +78,13 @@ class Supervisor:
         command = [sys.executable, "-m", f"jamd.{role}", "--memory", self._prefix, "--socket", str(self._socket)]
         self._children[role] = subprocess.Popen([*command, "--config", config, *extra], stdin=subprocess.DEVNULL)
 
-    def _start_engine(self) -> None:
-        self._spawn("engine", "--model", self.options.model, "--device", self.options.device)
+    def _start(self, role: str) -> None:
+        extra = {
+            "control": ("--snapshot", str(self._folder / "state.json")),
+            "audio": ("--audio", self.options.audio),
+            "engine": ("--model", self.options.model, "--device", self.options.device),
+        }
+        self._spawn(role, *extra[role])
 
     def run(self) -> int:
         """Until a signal or a failure; returns the exit status.
@@ -90,12 +96,12 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         memory = AudioMemory.create(self._prefix)
-        channel: Channel | None = None
+        channel: SteadyChannel | None = None
         try:
-            self._spawn("control")
+            self._start("control")
             channel = self._connect()
-            self._spawn("audio", "--audio", self.options.audio)
-            self._start_engine()
+            self._start("audio")
+            self._start("engine")
             return self._watch(channel)
         finally:
             self._end(channel)
@@ -108,25 +114,22 @@ class Supervisor:
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
-    def _connect(self) -> Channel:
+    def _connect(self) -> SteadyChannel:
         deadline = time.monotonic() + START_S
         while True:
             if self._children["control"].poll() is not None:
                 raise FailureError("the control process did not start")
             try:
-                return Channel.connect(self._socket, "supervisor", timeout=0.2)
+                return SteadyChannel(self._socket, "supervisor", watch_parent=False, timeout=0.2)
             except ChannelClosed:
                 if self._stopping or time.monotonic() > deadline:
                     raise
 
-    def _watch(self, channel: Channel) -> int:
+    def _watch(self, channel: SteadyChannel) -> int:
         while not self._stopping:
-            try:
-                messages = channel.receive(timeout=0.1)
-            except ChannelClosed:
-                messages = []
-            for message in messages:
-                if isinstance(message, m.Ready):
+            for message in channel.receive(timeout=0.1):
+                if isinstance(message, m.Ready) and not self._was_ready:
+                    self._was_ready = True
                     self._say(
                         f"jamd: ready osc={message.osc} audio={message.backend} model={message.model} "
                         f"real_time_factor={message.real_time_factor:.2f}"
@@ -135,28 +138,28 @@ class Supervisor:
                 status = child.poll()
                 if status is None:
                     continue
-                if role != "engine" or (status == 1 and not self._restarts):
+                if not self._was_ready and (role != "engine" or status == 1):
                     raise FailureError(f"the {role} process ended with status {status}")
-                self._restart(status)
+                self._restart(role, status)
         return 0
 
-    def _restart(self, status: int) -> None:
+    def _restart(self, role: str, status: int) -> None:
         now = time.monotonic()
-        if len(self._restarts) == MAX_RESTARTS and now - self._restarts[0] < 60:
-            raise FailureError(f"the engine failed {MAX_RESTARTS} times in a minute")
-        self._restarts.append(now)
-        print(f"jamd: the engine ended with status {status} and is started again", file=sys.stderr, flush=True)
-        self._start_engine()
+        restarts = self._restarts[role]
+        if len(restarts) == MAX_RESTARTS and now - restarts[0] < 60:
+            raise FailureError(f"the {role} process failed {MAX_RESTARTS} times in a minute")
+        restarts.append(now)
+        print(f"jamd: the {role} process ended with status {status} and is started again", file=sys.stderr, flush=True)
+        self._start(role)
 
-    def _end(self, channel: Channel | None) -> None:
+    def _end(self, channel: SteadyChannel | None) -> None:
         """Engine, audio, control: each is asked, then given time, then killed."""
         for role in ("engine", "audio", "control"):
             child = self._children.get(role)
             if child is None:
                 continue
-            if child.poll() is None and channel is not None:
-                with suppress(ChannelClosed):
-                    channel.send(m.StopChild(role=role))
+            if child.poll() is None and channel is not None and channel.connected:
+                channel.send(m.StopChild(role=role))
             elif child.poll() is None:
                 child.kill()
             try:

@@ -142,6 +142,19 @@ def read_score(data: bytes) -> Chart:
     return build_chart(reader.tidied(), beats, title, scale)
 
 
+def _share(waiting: list[tuple[str, Chord]], start: Fraction, length: Fraction, chords: dict[Fraction, Chord]) -> None:
+    """Puts the chords that wait for a note, as (staff, chord), into `chords` by their places, and empties the list.
+
+    A symbol without an offset stands where the note after it begins. Several of one staff at one place cannot sound together
+    (other readings are marked as alternate), so they share the note evenly, as they are written over it.
+    """
+    for staff in dict.fromkeys(staff for staff, _ in waiting):
+        row = [chord for other, chord in waiting if other == staff]
+        for index, chord in enumerate(row):
+            chords[start + length * index / len(row)] = chord
+    waiting.clear()
+
+
 class _Reader:
     def __init__(self) -> None:
         self.measures: list[Measure] = []
@@ -168,6 +181,7 @@ class _Reader:
             raise ChartError(f"a chart has at most {MAX_BARS} bars")
         measure = Measure()
         chords: dict[Fraction, Chord] = {}
+        waiting: list[tuple[str, Chord]] = []
         now = furthest = Fraction(0)
         ended = False
         for child in element:
@@ -178,16 +192,21 @@ class _Reader:
                     if furthest == 0 and not self.measures and child.tag != "backup":
                         self.late = child.tag == "forward" or child.find("rest") is not None
                     step = number(child.findtext("duration")) / self.divisions
+                    _share(waiting, now, Fraction(0) if child.tag == "backup" else step, chords)
                     now = max(now - step, Fraction(0)) if child.tag == "backup" else now + step
                     furthest = max(furthest, now)
             elif child.tag == "harmony":
-                place = max(now + number(child.findtext("offset")) / self.divisions, Fraction(0))
-                if (chord := read_harmony(child)) is not None:
-                    chords[place] = chord
+                if (chord := read_harmony(child)) is None or child.get("type") == "alternate":
+                    continue
+                if (offset := child.findtext("offset")) is None:
+                    waiting.append((child.findtext("staff", ""), chord))
+                else:
+                    chords[max(now + number(offset) / self.divisions, Fraction(0))] = chord
             elif child.tag == "barline":
                 ended |= self._bar_line(child, measure)
             elif child.tag in ("direction", "sound"):
                 self._direction(child, measure, at_start=now == 0)
+        _share(waiting, now, max((self.bar or Fraction(4)) - now, Fraction(0)), chords)
         measure.endings = self.endings
         if ended:
             self.endings = frozenset()

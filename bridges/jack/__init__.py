@@ -35,7 +35,7 @@ def open_client(name: str) -> jack.Client:
     try:
         client = jack.Client(name, no_start_server=True, use_exact_name=True)
     except jack.JackOpenError as error:
-        if "NameNotUnique" in str(error) or "name_not_unique" in str(error):
+        if error.status.name_not_unique or error.status.server_error:  # the second is what JACK 2 says of a name that is taken
             raise AudioError(f"JACK already has a client {name!r}: is jamd running?", code="jack") from error
         raise AudioError(NO_SERVER, code="jack") from error
     if client.samplerate != SAMPLE_RATE:

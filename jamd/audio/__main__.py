@@ -1,4 +1,5 @@
-"""Entry of the audio process; started by the supervisor. Its main thread serves clips; the audio thread is compiled code."""
+"""Entry of the audio process; started by the supervisor. Its main thread serves clips and connections, a thread of its own records; the
+audio thread is compiled code."""
 
 from __future__ import annotations
 
@@ -12,15 +13,18 @@ from typing import Protocol
 import msgspec
 
 from jamd.audio.clips import ClipTable
+from jamd.audio.steady_output import SteadyJackOutput
+from jamd.audio.take import Take
 from jamd.contract import messages as m
-from jamd.contract.channel import Channel
 from jamd.contract.config import Config
 from jamd.contract.errors import AudioError, ChannelClosed, JamdError
 from jamd.contract.memory import AudioMemory
+from jamd.contract.steady import SteadyChannel
 from jamd.contract.units import SAMPLE_RATE
 
 START_S = 20.0
 START_FRAMES = 4800
+POLL_S = 0.05
 
 
 class Output(Protocol):
@@ -40,9 +44,7 @@ def open_output(kind: str, memory: AudioMemory, config: Config) -> tuple[Output,
         AudioError: it cannot be opened.
     """
     if kind == "jack":
-        from jamd.audio.jack_output import JackOutput
-
-        jack = JackOutput(memory, config.audio.client, config.audio.connect)
+        jack = SteadyJackOutput(memory, config.audio.client, config.audio.connect)
         return jack, jack.block, jack.ports
     from bridges.offline import OfflineOutput
     from jamd.audio.offline_play import player
@@ -67,33 +69,39 @@ def main() -> int:
     memory = AudioMemory.attach(options.memory)
     output: Output | None = None
     clips = ClipTable(memory)
+    take: Take | None = None
     try:
-        channel = Channel.connect(options.socket, "audio")
+        channel = SteadyChannel(options.socket, "audio")
         output, block, ports = open_output(options.audio, memory, config)
+        take = Take(memory, channel)
+        begin = memory.frame
         output.start()
-        wait_for_playing(memory, output)
-        channel.send(m.AudioReady(backend=options.audio.split(":")[0], rate=SAMPLE_RATE, block=block, ports=ports))
-        return serve(channel, output, clips)
+        wait_for_playing(memory, output, begin)
+        backend = options.audio.split(":")[0]
+        channel.send(m.AudioReady(backend=backend, rate=SAMPLE_RATE, block=block, ports=ports))
+        return serve(channel, output, clips, take, backend)
     except ChannelClosed:
         return 0
     except JamdError as error:
         print(f"jamd: {error}", file=sys.stderr, flush=True)
         return error.exit_status
     finally:
+        if take is not None:
+            take.close()
         if output is not None:
             output.close()
         clips.tidy(everything=True)
         memory.close()
 
 
-def wait_for_playing(memory: AudioMemory, output: Output) -> None:
+def wait_for_playing(memory: AudioMemory, output: Output, begin: int = 0) -> None:
     """Ready means that the time line moves.
 
     Raises:
         AudioError: it does not.
     """
     deadline = time.monotonic() + START_S
-    while memory.frame < START_FRAMES:
+    while memory.frame < begin + START_FRAMES:
         if output.fault is not None:
             raise AudioError(output.fault, code="jack")
         if time.monotonic() > deadline:
@@ -101,23 +109,52 @@ def wait_for_playing(memory: AudioMemory, output: Output) -> None:
         time.sleep(0.01)
 
 
-def serve(channel: Channel, output: Output, clips: ClipTable) -> int:
-    """Clips in and out, until told to stop or the output fails."""
+def handle(message: m.Message, channel: SteadyChannel, output: Output, clips: ClipTable, take: Take) -> None:
+    """One message of control."""
+    jack = output if isinstance(output, SteadyJackOutput) else None
+    match message:
+        case m.ClipAttach():
+            try:
+                waits = clips.attach(message.slot, message.name, message.frames, message.loop)
+                channel.send(m.ClipAttached(slot=message.slot, name=message.name, frames=message.frames, waits=waits))
+            except AudioError as error:
+                channel.send(m.AudioFault(message=str(error)))
+        case m.ClipDetach():
+            clips.detach(message.slot)
+            channel.send(m.ClipDetached(slot=message.slot))
+        case m.ClipStretch():
+            clips.stretch(message.slot, message.frames)
+        case m.Connect() if jack is not None:
+            jack.connect(message.pairs)
+        case m.SetLatency() if jack is not None:
+            jack.set_latency(message.frames)
+        case m.RecordStart() | m.RecordStop():
+            take.handle(message)
+
+
+def serve(channel: SteadyChannel, output: Output, clips: ClipTable, take: Take, backend: str) -> int:
+    """Clips, connections and takes, until told to stop or the output fails."""
     while True:
-        for message in channel.receive(timeout=0.2):
+        for message in channel.receive(timeout=POLL_S):
             if isinstance(message, m.Shutdown):
                 return 0
-            if isinstance(message, m.ClipAttach):
-                try:
-                    clips.attach(message.slot, message.name, message.frames, message.loop)
-                    channel.send(m.ClipAttached(slot=message.slot, name=message.name))
-                except AudioError as error:
-                    channel.send(m.AudioFault(message=str(error)))
-            elif isinstance(message, m.ClipDetach):
-                clips.detach(message.slot)
-                channel.send(m.ClipDetached(slot=message.slot))
+            handle(message, channel, output, clips, take)
+        for copy in clips.ready():
+            if copy.error:
+                channel.send(m.AudioFault(message=f"slot {copy.slot + 1} cannot be stretched: {copy.error}"))
+            else:
+                channel.send(m.ClipAttached(slot=copy.slot, name="", frames=copy.frames, waits=copy.waits))
         clips.tidy()
-        if output.fault is not None:
+        take.poll()
+        if isinstance(output, SteadyJackOutput):
+            line, changed = output.poll()
+            if line:
+                channel.send(m.AudioFault(message=line))
+                if line.startswith("the JACK server is back"):
+                    channel.send(m.AudioReady(backend=backend, rate=SAMPLE_RATE, block=output.block, ports=output.ports))
+            if changed or (line and not changed):
+                channel.send(m.Connections(pairs=output.wanted))
+        elif output.fault is not None:
             channel.send(m.AudioFault(message=output.fault))
             print(f"jamd: {output.fault}", file=sys.stderr, flush=True)
             return 1

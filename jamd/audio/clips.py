@@ -1,83 +1,226 @@
-"""Clips in shared memory: attached, handed to the audio thread as pointers, let go only when no voice can read them.
+"""Clips: attached, handed to the audio thread as pointers, stretched, let go only when no voice can read them.
 
-Runs in the audio process' main thread; the audio thread only reads the table of pointers.
+Runs in the audio process' main thread, with a second thread for the stretching; the audio thread only reads the table of pointers. A
+slot that sounds is never changed under it: what is new waits in NEXT until control's SLOT_SWAP, whose frame control knows best.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jamd.contract.errors import AudioError
-from jamd.contract.memory import AudioMemory, SlotState, SlotWord, attach_shared
+from jamd.contract.layout import SlotLevel, SlotState, SlotWord
+from jamd.contract.memory import AudioMemory, attach_shared
+
+KEEP_S = 1.0
+"""How long memory stays after the audio thread has turned away from it."""
 
 
 @dataclass
-class _Held:
-    block: SharedMemory
-    free_at: float | None = None
+class _Copy:
+    """Audio that the audio thread may read: shared memory of ours, or an array."""
+
+    address: int
+    frames: int
+    block: SharedMemory | None = None
+    array: NDArray[np.float32] | None = None
+    free_at: float = 0.0
 
 
+@dataclass
+class _Clip:
+    """A slot's clip as it was made, the copy that plays, the one that waits."""
+
+    made: _Copy
+    plays: _Copy
+    waits: _Copy | None = None
+    stretching: Future[NDArray[np.float32]] | None = None
+    wanted: int = 0
+
+
+@dataclass(frozen=True)
+class Stretched:
+    """A slot has a copy of so many frames; `error` says why not."""
+
+    slot: int
+    frames: int
+    waits: bool
+    error: str = ""
+
+
+@dataclass
 class ClipTable:
     """What the slots hold. The process that runs this owns the clips' memory from the moment it attaches."""
 
-    def __init__(self, memory: AudioMemory) -> None:
-        self._words = memory.arrays["slot_words"]
-        self._levels = memory.arrays["slot_levels"]
-        self._held: dict[int, _Held] = {}
-        self._old: list[_Held] = []
+    memory: AudioMemory
+    _clips: dict[int, _Clip] = field(default_factory=dict)
+    _old: list[_Copy] = field(default_factory=list)
+    _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "stretch"))
 
-    def attach(self, slot: int, name: str, frames: int, loop: bool) -> None:
-        """Put a clip in a slot. A clip that plays there goes on unheard for a moment, then its memory is freed.
+    def __post_init__(self) -> None:
+        """Pointers of a process that was here before are worth nothing."""
+        words = self.memory.arrays["slot_words"]
+        words[:, [SlotWord.POINTER, SlotWord.NEXT_POINTER, SlotWord.TAIL_POINTER]] = 0
+        words[:, SlotWord.STATE] = SlotState.EMPTY
+
+    def _row(self, slot: int) -> NDArray[Any]:
+        return self.memory.arrays["slot_words"][slot]  # type: ignore[no-any-return]
+
+    def attach(self, slot: int, name: str, frames: int, loop: bool) -> bool:
+        """Put a clip in a slot. True if it waits there, because another one sounds.
 
         Raises:
             AudioError: no such slot, or the memory is gone or too small.
         """
-        if not 0 <= slot < len(self._words):
+        if not 0 <= slot < self.memory.slots:
             raise AudioError(f"no slot {slot + 1}", code="slot")
         block = attach_shared(name)
         if block.size < frames * 8:
             block.close()
             raise AudioError(f"clip {name} is shorter than {frames} frames", code="slot")
-        self.detach(slot)
         view = np.ndarray((frames, 2), np.float32, buffer=block.buf)
-        address = view.ctypes.data
+        copy = _Copy(view.ctypes.data, frames, block)
         del view
-        row = self._words[slot]
-        row[SlotWord.FRAMES] = frames
+        row = self._row(slot)
         row[SlotWord.LOOP] = int(loop)
+        before = self._clips.get(slot)
+        if before is not None and row[SlotWord.STATE] in (SlotState.PLAYING, SlotState.STOPPING):
+            self._drop_waiting(slot, before)
+            if before.made is not before.plays:
+                self._let_go(before.made)
+            self._clips[slot] = _Clip(made=copy, plays=before.plays, waits=copy)
+            self._offer(slot, copy)
+            return True
+        self.detach(slot)
+        row[SlotWord.FRAMES] = frames
         row[SlotWord.POSITION] = 0
-        row[SlotWord.POINTER] = address
+        row[SlotWord.POINTER] = copy.address
         row[SlotWord.STATE] = SlotState.LOADED
-        self._levels[slot, 1] = 0.0
-        self._held[slot] = _Held(block)
+        self.memory.arrays["slot_levels"][slot, SlotLevel.RAMP] = 0.0
+        self._clips[slot] = _Clip(made=copy, plays=copy)
+        return False
+
+    def _offer(self, slot: int, copy: _Copy) -> None:
+        row = self._row(slot)
+        row[SlotWord.NEXT_POINTER] = 0
+        row[SlotWord.NEXT_FRAMES] = copy.frames
+        row[SlotWord.NEXT_POINTER] = copy.address
+
+    def _drop_waiting(self, slot: int, clip: _Clip) -> None:
+        self._settle(slot, clip)
+        if clip.waits is not None:
+            self._row(slot)[SlotWord.NEXT_POINTER] = 0
+            if clip.waits is not clip.made:
+                self._let_go(clip.waits)
+            clip.waits = None
+
+    def _settle(self, slot: int, clip: _Clip) -> None:
+        """See whether the audio thread has taken the waiting copy."""
+        if clip.waits is not None and self._row(slot)[SlotWord.POINTER] == clip.waits.address:
+            if clip.plays is not clip.made:
+                self._let_go(clip.plays)
+            clip.plays, clip.waits = clip.waits, None
+
+    def stretch(self, slot: int, frames: int) -> None:
+        """Begin to make a copy of another length; `ready` tells when it is there. Without a clip nothing happens."""
+        clip = self._clips.get(slot)
+        if clip is None:
+            return
+        from jamd.audio.stretch import stretch_loop
+
+        made = clip.made
+        held = made.block  # the memory stays as long as the view
+        clip.wanted = frames
+        if frames == made.frames:
+            clip.stretching = None
+            self._give(slot, clip, made)
+            return
+        assert held is not None
+        audio = np.ndarray((made.frames, 2), np.float32, buffer=held.buf).copy()
+        clip.stretching = self._worker.submit(stretch_loop, audio, frames)
+
+    def _give(self, slot: int, clip: _Clip, copy: _Copy) -> bool:
+        """Have a copy played: at once if nothing sounds, else it waits. True if it waits."""
+        self._settle(slot, clip)
+        if clip.waits is not None and clip.waits is not copy:
+            self._drop_waiting(slot, clip)
+        clip.waits = copy
+        row = self._row(slot)
+        if row[SlotWord.STATE] in (SlotState.PLAYING, SlotState.STOPPING):
+            self._offer(slot, copy)
+            return True
+        row[SlotWord.NEXT_POINTER] = 0
+        row[SlotWord.FRAMES] = min(int(row[SlotWord.FRAMES]), copy.frames)  # a launch in between must not read beyond either
+        row[SlotWord.POINTER] = copy.address
+        row[SlotWord.FRAMES] = copy.frames
+        self._settle(slot, clip)
+        return False
+
+    def ready(self) -> list[Stretched]:
+        """The copies that have been finished since the last call."""
+        out = []
+        for slot, clip in self._clips.items():
+            if clip.wanted == clip.made.frames and clip.stretching is None:
+                out.append(Stretched(slot, clip.wanted, self._row(slot)[SlotWord.NEXT_POINTER] != 0))
+                clip.wanted = 0
+            if clip.stretching is None or not clip.stretching.done():
+                continue
+            future, clip.stretching = clip.stretching, None
+            try:
+                array = np.ascontiguousarray(future.result(), np.float32)
+            except Exception as error:  # a library's fault must not end the music
+                out.append(Stretched(slot, clip.wanted, False, f"{type(error).__name__}: {error}"))
+                continue
+            copy = _Copy(array.ctypes.data, len(array), array=array)
+            out.append(Stretched(slot, len(array), self._give(slot, clip, copy)))
+        return out
 
     def detach(self, slot: int) -> None:
-        """Empty a slot; its memory is freed a second later, when the audio thread has long turned away."""
-        row = self._words[slot]
+        """Empty a slot; its memory is freed when the audio thread has long turned away."""
+        row = self._row(slot)
         row[SlotWord.STATE] = SlotState.EMPTY
+        row[SlotWord.NEXT_POINTER] = 0
         row[SlotWord.POINTER] = 0
-        held = self._held.pop(slot, None)
-        if held is not None:
-            held.free_at = time.monotonic() + 1.0
-            self._old.append(held)
+        clip = self._clips.pop(slot, None)
+        if clip is None:
+            return
+        for copy in {id(one): one for one in (clip.made, clip.plays, clip.waits) if one is not None}.values():
+            self._let_go(copy)
+
+    def _let_go(self, copy: _Copy) -> None:
+        copy.free_at = time.monotonic() + KEEP_S
+        self._old.append(copy)
 
     def tidy(self, everything: bool = False) -> None:
         """Free what is due."""
         now = time.monotonic()
-        if everything:
-            for slot in list(self._held):
+        for slot, clip in list(self._clips.items()):
+            self._settle(slot, clip)
+            if everything:
                 self.detach(slot)
-        for held in list(self._old):
-            if everything or (held.free_at is not None and held.free_at <= now):
-                self._old.remove(held)
-                held.block.close()
-                resource_tracker.register(held.block._name, "shared_memory")  # type: ignore[attr-defined]
-                try:
-                    held.block.unlink()
-                except FileNotFoundError:
-                    pass
+        if everything:
+            self._worker.shutdown(wait=False, cancel_futures=True)
+        for copy in list(self._old):
+            if everything or copy.free_at <= now:
+                self._old.remove(copy)
+                self._free(copy)
+
+    @staticmethod
+    def _free(copy: _Copy) -> None:
+        copy.array = None
+        if copy.block is None:
+            return
+        copy.block.close()
+        resource_tracker.register(copy.block._name, "shared_memory")  # type: ignore[attr-defined]
+        try:
+            copy.block.unlink()
+        except FileNotFoundError:
+            pass

@@ -10,87 +10,107 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from llvmlite import ir
-from numba import carray, njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import njit
 
-from jamd.contract.memory import COMMANDS, FOREVER, PENDING
+from jamd.audio.pointers import fence, pointer_of
+from jamd.audio.voices import (
+    ATTACK,
+    EMPTY,
+    FRAMES,
+    JAM_RAMP,
+    JAM_TARGET,
+    LAUNCHES,
+    LOADED,
+    LOOP,
+    NEXT_FRAMES,
+    NEXT_POINTER,
+    PLAYING,
+    POINTER,
+    POSITION,
+    RAMP,
+    S_GAIN,
+    S_RAMP,
+    S_RATE,
+    STARTED,
+    STATE,
+    STOPPING,
+    jam_voice,
+    keep_tail,
+    slot_voices,
+)
+from jamd.contract.layout import CLICKS, COMMANDS, FOREVER, PENDING
 
-# words and levels as plain integers, which is what the compiler wants
-FRAME, BEGIN, WRITTEN, END = 1, 3, 4, 5
+# words and levels of jamd.contract.layout as plain integers, which is what the compiler wants
+FRAME = 1
 COMMAND_HEAD, COMMAND_TAIL = 6, 7
-UNDERRUNS, UNDERRUN_FRAMES, PENDING_COUNT, MISSING, GAP, LOOP_FRAMES, APPLIED = 15, 16, 21, 22, 23, 24, 25
-JAM, JAM_TARGET, MASTER, MASTER_TARGET, PEAK_L, PEAK_R, LIMITER, LOWEST, LAST_L, LAST_R = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
-STATE, POSITION, POINTER, FRAMES, LOOP, LAUNCHES = 0, 1, 2, 3, 4, 5
-EMPTY, LOADED, PLAYING, STOPPING = 0, 1, 2, 3
-OP_JAM, OP_LAUNCH, OP_STOP, OP_GAIN, OP_LOOP, OP_MASTER, OP_PANIC = 1, 2, 3, 4, 5, 6, 7
-RAMP: Final = 1.0 / 240.0
-"""Gain moves from 0 to 1 in 5 ms."""
-SPLICE: Final = 96
-"""Frames of the ramps around missing data (2 ms)."""
-STAND_IN: Final = 48_000
-"""Frames in which the stand-in for missing data fades."""
+PENDING_COUNT, APPLIED = 21, 25
+CAPTURE_ON, CAPTURE_FIRST, CAPTURE_HEAD = 26, 27, 28
+MASTER, MASTER_TARGET, PEAK_L, PEAK_R, LIMITER, LOWEST, PEAK_JAM, PEAK_SLOTS, PEAK_IN = 2, 3, 4, 5, 6, 7, 10, 12, 14
+OP_JAM, OP_LAUNCH, OP_STOP, OP_GAIN, OP_LOOP, OP_MASTER, OP_PANIC, OP_SWAP, OP_SEEK = 1, 2, 3, 4, 5, 6, 7, 8, 9
 CEILING: Final = 0.985
 RELEASE: Final = 1.0 / 9600.0
 
 Array = Any
 
 
-@intrinsic
-def pointer_of(typing_context: Any, address: Any) -> Any:
-    """An integer as a pointer to bytes."""
-    if not isinstance(address, types.Integer):
-        return None
-    signature = types.voidptr(address)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.inttoptr(args[0], cgutils.voidptr_t)
-
-    return signature, generate
-
-
-@intrinsic
-def fence(typing_context: Any) -> Any:
-    """A full memory fence."""
-    signature = types.void()
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        builder.fence("seq_cst")
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-del ir
+@njit(cache=True, error_model="numpy")
+def _go_to(now: int, index: int, position: int, rate: float, slots: Array, slot_levels: Array) -> None:
+    """A slot's next frame is `position`; what sounded fades under it."""
+    position = min(max(position, 0), max(slots[index, FRAMES] - 1, 0))
+    slots[index, POSITION] = position
+    slots[index, STARTED] = now - position
+    slot_levels[index, S_RATE] = rate
 
 
 @njit(cache=True, error_model="numpy")
-def _apply(op: int, index: int, value: float, header: Array, levels: Array, slots: Array, slot_levels: Array) -> None:
+def _apply_to_slot(now: int, op: int, index: int, value: float, slots: Array, slot_levels: Array) -> None:
+    state = slots[index, STATE]
+    sounds = state in (PLAYING, STOPPING)
+    if op == OP_LAUNCH:
+        if state != EMPTY and slots[index, POINTER] != 0:
+            keep_tail(index, slots, slot_levels)
+            slot_levels[index, S_RAMP] = 0.0
+            _go_to(now, index, int(value), ATTACK, slots, slot_levels)
+            slots[index, STATE] = PLAYING
+            slots[index, LAUNCHES] += 1
+    elif op == OP_STOP:
+        if state == PLAYING:
+            slots[index, STATE] = STOPPING
+    elif op == OP_GAIN:
+        slot_levels[index, S_GAIN] = min(max(value, 0.0), 16.0)
+    elif op == OP_LOOP:
+        slots[index, LOOP] = 1 if value > 0.5 else 0
+    elif op == OP_SWAP:
+        if slots[index, NEXT_POINTER] != 0:
+            old, position = slots[index, FRAMES], slots[index, POSITION]
+            keep_tail(index, slots, slot_levels)
+            slots[index, POINTER], slots[index, FRAMES] = slots[index, NEXT_POINTER], slots[index, NEXT_FRAMES]
+            slots[index, NEXT_POINTER] = 0
+            if not sounds:
+                slots[index, STATE] = LOADED
+            place = int(value) if value >= 0.0 else int(position * slots[index, FRAMES] / max(old, 1))
+            _go_to(now, index, place, RAMP, slots, slot_levels)
+    elif op == OP_SEEK and sounds:
+        keep_tail(index, slots, slot_levels)
+        _go_to(now, index, int(value), RAMP, slots, slot_levels)
+
+
+@njit(cache=True, error_model="numpy")
+def _apply(now: int, op: int, index: int, value: float, header: Array, levels: Array, slots: Array, slot_levels: Array) -> None:
     if op == OP_JAM:
         levels[JAM_TARGET] = 1.0 if value > 0.5 else 0.0
+        levels[JAM_RAMP] = index if index > 0 else 1.0 / RAMP
     elif op == OP_MASTER:
         levels[MASTER_TARGET] = min(max(value, 0.0), 16.0)
     elif op == OP_PANIC:
         levels[JAM_TARGET] = 0.0
+        levels[JAM_RAMP] = 1.0 / RAMP
         for i in range(slots.shape[0]):
             if slots[i, STATE] == PLAYING:
                 slots[i, STATE] = STOPPING
         header[PENDING_COUNT] = 0
     elif 0 <= index < slots.shape[0]:
-        if op == OP_LAUNCH:
-            if slots[index, STATE] != EMPTY and slots[index, POINTER] != 0:
-                slots[index, POSITION] = 0
-                slots[index, STATE] = PLAYING
-                slots[index, LAUNCHES] += 1
-                slot_levels[index, 1] = 0.0
-        elif op == OP_STOP:
-            if slots[index, STATE] == PLAYING:
-                slots[index, STATE] = STOPPING
-        elif op == OP_GAIN:
-            slot_levels[index, 0] = min(max(value, 0.0), 16.0)
-        elif op == OP_LOOP:
-            slots[index, LOOP] = 1 if value > 0.5 else 0
+        _apply_to_slot(now, op, index, value, slots, slot_levels)
 
 
 @njit(cache=True, error_model="numpy")
@@ -124,7 +144,7 @@ def _due(now: int, header: Array, levels: Array, pending_words: Array, pending_v
     kept = 0
     for i in range(count):
         if pending_words[i, 0] <= now:
-            _apply(pending_words[i, 1], pending_words[i, 2], pending_values[i], header, levels, slots, slot_levels)
+            _apply(now, pending_words[i, 1], pending_words[i, 2], pending_values[i], header, levels, slots, slot_levels)
             header[APPLIED] += 1
         else:
             following = min(following, pending_words[i, 0])
@@ -138,115 +158,53 @@ def _due(now: int, header: Array, levels: Array, pending_words: Array, pending_v
 
 
 @njit(cache=True, error_model="numpy")
-def _jam(now: int, start: int, count: int, header: Array, levels: Array, stream: Array, left: Array, right: Array) -> None:
-    """The jam's voice, with a stand-in where data is missing."""
-    size = stream.shape[0]
-    begin, end = header[BEGIN], header[END]
-    fence()
-    written = header[WRITTEN]
-    gain, target = levels[JAM], levels[JAM_TARGET]
-    missing, gap = header[MISSING], header[GAP]
-    back = min(max(header[LOOP_FRAMES], 4800), size - 8192)
+def _capture(
+    now: int, count: int, header: Array, capture: Array, out_l: Array, out_r: Array, jam_l: Array, jam_r: Array, slots_l: Array,
+    slots_r: Array, in_l: Array, in_r: Array,
+) -> None:  # fmt: skip
+    """Keep what all ports play and hear, from the frame that was asked for."""
+    size = capture.shape[0]
+    head = header[CAPTURE_HEAD]
     for i in range(count):
-        frame = now + i
-        if gain < target:
-            gain = min(gain + RAMP, target)
-        elif gain > target:
-            gain = max(gain - RAMP, target)
-        a = np.float32(0.0)
-        b = np.float32(0.0)
-        if gain > 0.0 and begin <= frame < end:
-            lacks = 1 if frame >= written else 0
-            if lacks != missing:
-                missing = lacks
-                gap = 0
-                if lacks == 1 and target > 0.0:
-                    header[UNDERRUNS] += 1
-            share = min(gap / SPLICE, 1.0)
-            if missing == 0:
-                place = frame % size
-                a, b = stream[place, 0], stream[place, 1]
-                if not (np.isfinite(a) and np.isfinite(b)):
-                    a, b = np.float32(0.0), np.float32(0.0)
-                if share < 1.0:
-                    a, b = np.float32(a * share), np.float32(b * share)
-            else:
-                header[UNDERRUN_FRAMES] += 1
-                level = share * max(1.0 - gap / STAND_IN, 0.0) * 0.8
-                source = frame - back
-                while source >= written:
-                    source -= back
-                if source >= begin and written - source < size - 4096 and level > 0.0:
-                    place = source % size
-                    a, b = np.float32(stream[place, 0] * level), np.float32(stream[place, 1] * level)
-            if share < 1.0:
-                a = np.float32(a + levels[LAST_L] * (1.0 - share))
-                b = np.float32(b + levels[LAST_R] * (1.0 - share))
-            else:
-                levels[LAST_L], levels[LAST_R] = a, b
-            gap += 1
-        left[start + i] = a * gain
-        right[start + i] = b * gain
-    header[MISSING], header[GAP] = missing, gap
-    levels[JAM] = gain
+        if now + i < header[CAPTURE_FIRST]:
+            continue
+        if head == 0:
+            header[CAPTURE_FIRST] = now + i
+        row = head % size
+        capture[row, 0], capture[row, 1] = out_l[i], out_r[i]
+        capture[row, 2], capture[row, 3] = jam_l[i], jam_r[i]
+        capture[row, 4], capture[row, 5] = slots_l[i], slots_r[i]
+        capture[row, 6], capture[row, 7] = in_l[i], in_r[i]
+        head += 1
+    fence()
+    header[CAPTURE_HEAD] = head
 
 
 @njit(cache=True, error_model="numpy")
-def _slots(start: int, count: int, slots: Array, slot_levels: Array, left: Array, right: Array) -> None:
-    """All slots that play, added up."""
+def _peaks(count: int, levels: Array, at: int, left: Array, right: Array) -> None:
     for i in range(count):
-        left[start + i] = 0.0
-        right[start + i] = 0.0
-    for s in range(slots.shape[0]):
-        state = slots[s, STATE]
-        if state != PLAYING and state != STOPPING:
-            continue
-        frames = slots[s, FRAMES]
-        if slots[s, POINTER] == 0 or frames <= 0:
-            slots[s, STATE] = EMPTY
-            continue
-        clip = carray(pointer_of(slots[s, POINTER]), (frames, 2), np.float32)
-        position, ramp, gain = slots[s, POSITION], slot_levels[s, 1], slot_levels[s, 0]
-        for i in range(count):
-            if state == PLAYING:
-                ramp = min(ramp + 1.0 / 32.0, 1.0)
-            else:
-                ramp -= RAMP
-                if ramp <= 0.0:
-                    state = LOADED
-                    ramp = 0.0
-                    break
-            if position >= frames:
-                if slots[s, LOOP] == 1:
-                    position = 0
-                else:
-                    state = LOADED
-                    break
-            level = np.float32(ramp * gain)
-            left[start + i] += clip[position, 0] * level
-            right[start + i] += clip[position, 1] * level
-            position += 1
-        slots[s, STATE] = state
-        slots[s, POSITION] = position
-        slot_levels[s, 1] = ramp
+        levels[at] = max(levels[at], abs(left[i]))
+        levels[at + 1] = max(levels[at + 1], abs(right[i]))
 
 
 @njit(cache=True, error_model="numpy")
 def mix(
     count: int, header: Array, levels: Array, command_words: Array, command_values: Array, pending_words: Array,
-    pending_values: Array, slots: Array, slot_levels: Array, stream: Array, out_l: Array, out_r: Array, jam_l: Array,
-    jam_r: Array, slots_l: Array, slots_r: Array,
+    pending_values: Array, slots: Array, slot_levels: Array, stream: Array, capture: Array, out_l: Array, out_r: Array, jam_l: Array,
+    jam_r: Array, slots_l: Array, slots_r: Array, in_l: Array, in_r: Array,
 ) -> None:  # fmt: skip
     """Play `count` frames and move the time line on. Shape of every buffer: [count]."""
     now = header[FRAME]
     if _drain(header, command_words, command_values, pending_words, pending_values):
-        _apply(OP_PANIC, 0, 0.0, header, levels, slots, slot_levels)
+        _apply(now, OP_PANIC, 0, 0.0, header, levels, slots, slot_levels)
     place = 0
+    voices = slots.shape[0]
     while place < count:
         following = _due(now + place, header, levels, pending_words, pending_values, slots, slot_levels)
         length = min(count - place, max(following - now - place, 1))
-        _jam(now + place, place, length, header, levels, stream, jam_l, jam_r)
-        _slots(place, length, slots, slot_levels, slots_l, slots_r)
+        jam_voice(now + place, place, length, header, levels, stream, jam_l, jam_r)
+        slot_voices(now + place, place, length, 0, voices - CLICKS, slots, slot_levels, slots_l, slots_r)
+        slot_voices(now + place, place, length, voices - CLICKS, voices, slots, slot_levels, out_l, out_r)
         place += length
     gain, target, limiter, lowest = levels[MASTER], levels[MASTER_TARGET], levels[LIMITER], levels[LOWEST]
     peak_l, peak_r = levels[PEAK_L], levels[PEAK_R]
@@ -255,8 +213,8 @@ def mix(
             gain = min(gain + RAMP, target)
         elif gain > target:
             gain = max(gain - RAMP, target)
-        a = (jam_l[i] + slots_l[i]) * gain
-        b = (jam_r[i] + slots_r[i]) * gain
+        a = (jam_l[i] + slots_l[i]) * gain + out_l[i]
+        b = (jam_r[i] + slots_r[i]) * gain + out_r[i]
         if not np.isfinite(a):
             a = 0.0
         if not np.isfinite(b):
@@ -274,5 +232,14 @@ def mix(
         peak_r = max(peak_r, abs(b))
     levels[MASTER], levels[LIMITER], levels[LOWEST] = gain, limiter, lowest
     levels[PEAK_L], levels[PEAK_R] = peak_l, peak_r
+    _peaks(count, levels, PEAK_JAM, jam_l, jam_r)
+    _peaks(count, levels, PEAK_SLOTS, slots_l, slots_r)
+    _peaks(count, levels, PEAK_IN, in_l, in_r)
+    if header[CAPTURE_ON] == 1:
+        fence()
+        _capture(now, count, header, capture, out_l, out_r, jam_l, jam_r, slots_l, slots_r, in_l, in_r)
     fence()
     header[FRAME] = now + count
+
+
+__all__ = ["fence", "mix", "pointer_of"]

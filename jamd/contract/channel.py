@@ -102,7 +102,7 @@ class Channel:
         self._partial = b""
 
     @classmethod
-    def connect(cls, path: str | Path, role: str, timeout: float = 10.0) -> Channel:
+    def connect(cls, path: str | Path, role: str, timeout: float = 10.0, fresh: bool = True) -> Channel:
         """Connect to control's socket and say hello; waits for the socket to appear.
 
         Raises:
@@ -120,7 +120,7 @@ class Channel:
                     raise ChannelClosed(f"nobody listens at {path}") from error
                 time.sleep(0.02)
         channel = cls(sock)
-        channel.send(Hello(role=role, pid=os.getpid()))
+        channel.send(Hello(role=role, pid=os.getpid(), fresh=fresh))
         return channel
 
     def fileno(self) -> int:

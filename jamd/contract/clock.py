@@ -83,6 +83,26 @@ class Clock(msgspec.Struct, frozen=True):
                 segment = later
         return self._frame_of(segment, self._beat_of_bar(segment, bar)), bar
 
+    def frame_of_bar(self, bar: int) -> int:
+        """The frame at which a bar begins: the last place where it does, should there be several."""
+        found = self.segments[0]
+        for segment in self.segments:
+            if segment.bar <= bar:
+                found = segment
+        return self._frame_of(found, self._beat_of_bar(found, bar))
+
+    def next_division(self, frame: int, beats: float) -> tuple[int, float]:
+        """Frame and beat of the first multiple of `beats` in its bar, or bar line, at or after a frame."""
+        bar_frame, _ = self.next_bar(frame)
+        segment = self.segment_at(frame)
+        beat = self.beat_at(frame)
+        begin = beat - self.bar_at(frame)[1]
+        wanted = begin + math.ceil((beat - begin) / beats - _SNAP) * beats
+        division = self._frame_of(segment, wanted)
+        if division >= bar_frame:
+            return bar_frame, self.beat_at(bar_frame)
+        return division, wanted
+
     def next_beat(self, frame: int) -> tuple[int, float]:
         """Frame and number of the first whole beat at or after a frame."""
         beat = float(math.ceil(self.beat_at(frame) - _SNAP))
@@ -110,6 +130,22 @@ class Clock(msgspec.Struct, frozen=True):
             bar += 1
         beat = self._beat_of_bar(old, bar)
         return self._with(ClockSegment(frame, beat, old.tempo, beats_per_bar, beat, bar))
+
+    def placed(self, frame: int, bar: int, within: float, tempo: float, beats_per_bar: int) -> Clock:
+        """From a frame on the clock is `within` beats into bar `bar`, wherever it was.
+
+        The beat runs on, less than one beat forward, so that whole beats lie on the beats of the bar.
+        """
+        running = self.beat_at(frame)
+        within = min(max(within, 0.0), float(beats_per_bar))
+        less = 0.75 / self.segment_at(frame).frames_per_beat  # rounding to frames; smaller than the frame that has passed
+        bar_beat = float(math.ceil(running - within - less))
+        return self.with_segments(ClockSegment(frame, bar_beat + within, tempo, beats_per_bar, bar_beat, bar))
+
+    def with_segments(self, *fresh: ClockSegment) -> Clock:
+        """These, by rising frame, in the place of all from the first one's frame on."""
+        kept = tuple(segment for segment in self.segments if segment.frame < fresh[0].frame)
+        return Clock((*kept, *fresh), self.playing)
 
     def _with(self, fresh: ClockSegment) -> Clock:
         kept = tuple(segment for segment in self.segments if segment.frame < fresh.frame)

@@ -16,7 +16,11 @@ class AudioConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client: str = "jamd"
     """Name of the JACK client."""
     connect: bool = True
-    """Connect the outputs to the first physical ports."""
+    """Connect the outputs to the first physical ports, where no other connections are known."""
+    record: Literal["wav", "flac"] = "wav"
+    """Format of recordings, 24 bit either way."""
+    restore: bool = True
+    """Bring back the slots, the mixer and the connections of the last run."""
 
 
 class EngineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,7 +45,11 @@ class OscConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class MidiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ports: list[str] = []
-    """Names of further MIDI inputs to open, beside the JACK port."""
+    """Names (or parts of them) of further MIDI inputs to open, beside the JACK port; they may come and go."""
+    outputs: list[str] = []
+    """The same for outputs: pads that show the slots."""
+    lights: str = "auto"
+    """Kind of the pads: auto goes by the port's name; launchpad, apc-mini, generic...; none."""
     launch_channel: int = 10
     launch_note: int = 36
     """Note that launches slot 1; the next 15 launch the next slots."""

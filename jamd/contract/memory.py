@@ -15,105 +15,36 @@ daemon's time line: the number of frames that the audio process has played since
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jamd.contract.errors import AudioError
+from jamd.contract.layout import (
+    CAPTURE_CHANNELS,
+    CAPTURE_FRAMES,
+    CLICKS,
+    COMMANDS,
+    FLOAT_WORDS,
+    FOREVER,
+    HEADER_WORDS,
+    MAGIC,
+    MIDI_EVENTS,
+    PEAKS,
+    PENDING,
+    SLOT_FLOATS,
+    SLOT_WORDS,
+    Level,
+    SlotLevel,
+    SlotState,
+    SlotWord,
+    Word,
+)
 from jamd.contract.ring import CommandRing, MidiRing, StreamRing
-
-MAGIC: Final = 0x6A616D64_0001
-HEADER_WORDS: Final = 64
-FLOAT_WORDS: Final = 32
-COMMANDS: Final = 1024
-MIDI_EVENTS: Final = 1024
-PENDING: Final = 256
-SLOT_WORDS: Final = 8
-SLOT_FLOATS: Final = 4
-FOREVER: Final = 1 << 62
-
-
-class Word(IntEnum):
-    """Places in the header of integers."""
-
-    MAGIC = 0
-    FRAME = 1
-    STREAM_EPOCH = 2
-    STREAM_BEGIN = 3
-    STREAM_WRITTEN = 4
-    STREAM_END = 5
-    COMMAND_HEAD = 6
-    COMMAND_TAIL = 7
-    MIDI_IN_HEAD = 8
-    MIDI_IN_TAIL = 9
-    MIDI_OUT_HEAD = 10
-    MIDI_OUT_TAIL = 11
-    CALLBACKS = 12
-    XRUNS = 13
-    LATE_CYCLES = 14
-    UNDERRUNS = 15
-    UNDERRUN_FRAMES = 16
-    FAULT = 17
-    MAX_CALLBACK_US = 18
-    STREAM_SIZE = 19
-    SLOTS = 20
-    PENDING_COUNT = 21
-    MISSING = 22
-    """1 while the jam's data is missing."""
-    GAP = 23
-    """Samples since the data went missing or came back."""
-    LOOP_FRAMES = 24
-    """How far back the stand-in for missing data lies; written by the engine."""
-    COMMANDS_APPLIED = 25
-
-
-class Level(IntEnum):
-    """Places in the header of floats."""
-
-    JAM_GAIN = 0
-    JAM_TARGET = 1
-    MASTER_GAIN = 2
-    MASTER_TARGET = 3
-    PEAK_LEFT = 4
-    PEAK_RIGHT = 5
-    LIMITER = 6
-    LIMITER_LOWEST = 7
-    LAST_LEFT = 8
-    LAST_RIGHT = 9
-
-
-class SlotWord(IntEnum):
-    STATE = 0
-    POSITION = 1
-    POINTER = 2
-    FRAMES = 3
-    LOOP = 4
-    LAUNCHES = 5
-
-
-class SlotState(IntEnum):
-    """What the audio thread does with a slot."""
-
-    EMPTY = 0
-    LOADED = 1
-    PLAYING = 2
-    STOPPING = 3
-
-
-class AudioOp(IntEnum):
-    """Commands of control to the audio thread."""
-
-    JAM_GATE = 1
-    SLOT_LAUNCH = 2
-    SLOT_STOP = 3
-    SLOT_GAIN = 4
-    SLOT_LOOP = 5
-    MASTER_GAIN = 6
-    PANIC = 7
+from jamd.contract.units import SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -128,6 +59,8 @@ class AudioStats:
     fault: int
     peak_left: float
     peak_right: float
+    peaks: dict[str, tuple[float, float]]
+    """Of jam, slots and input."""
     limiter_reduction_db: float
     max_callback_us: int
     queue_frames: int
@@ -139,6 +72,8 @@ class SlotView:
     position: int
     frames: int
     launches: int
+    started: int
+    gain: float
 
 
 def _layout(slots: int, stream_frames: int) -> dict[str, tuple[int, tuple[int, ...], Any]]:
@@ -155,6 +90,7 @@ def _layout(slots: int, stream_frames: int) -> dict[str, tuple[int, tuple[int, .
         ("slot_words", (slots, SLOT_WORDS), np.int64),
         ("slot_levels", (slots, SLOT_FLOATS), np.float64),
         ("stream", (stream_frames, 2), np.float32),
+        ("capture", (CAPTURE_FRAMES, CAPTURE_CHANNELS), np.float32),
     ]
     out, offset = {}, 0
     for name, shape, kind in fields:
@@ -183,8 +119,8 @@ class AudioMemory:
         self.midi_out = MidiRing(self.header, self.arrays["midi_out"], Word.MIDI_OUT_HEAD, Word.MIDI_OUT_TAIL)
 
     @classmethod
-    def create(cls, name: str, *, slots: int = 64, stream_frames: int = 1 << 17) -> AudioMemory:
-        """Make the segment. Its creator has to `unlink` it."""
+    def create(cls, name: str, *, slots: int = 64 + CLICKS, stream_frames: int = 1 << 17) -> AudioMemory:
+        """Make the segment, the last `CLICKS` slots being the metronome's. Its creator has to `unlink` it."""
         size = _layout(slots, stream_frames)["size"][0]
         memory = cls(SharedMemory(name=name, create=True, size=size), slots, stream_frames)
         memory.header[Word.STREAM_SIZE] = stream_frames
@@ -193,7 +129,9 @@ class AudioMemory:
         memory.header[Word.LOOP_FRAMES] = 48_000
         memory.levels[Level.MASTER_GAIN] = memory.levels[Level.MASTER_TARGET] = 1.0
         memory.levels[Level.LIMITER] = memory.levels[Level.LIMITER_LOWEST] = 1.0
-        memory.arrays["slot_levels"][:, 0] = 1.0
+        memory.levels[Level.JAM_RAMP] = 240.0
+        memory.arrays["slot_levels"][:, SlotLevel.GAIN] = 1.0
+        memory.arrays["slot_levels"][:, SlotLevel.NOW] = 1.0
         memory.header[Word.MAGIC] = MAGIC
         return memory
 
@@ -225,7 +163,20 @@ class AudioMemory:
     def slot(self, index: int) -> SlotView:
         row = self.arrays["slot_words"][index]
         return SlotView(SlotState(int(row[SlotWord.STATE])), int(row[SlotWord.POSITION]), int(row[SlotWord.FRAMES]),
-                        int(row[SlotWord.LAUNCHES]))  # fmt: skip
+                        int(row[SlotWord.LAUNCHES]), int(row[SlotWord.STARTED]),
+                        float(self.arrays["slot_levels"][index, SlotLevel.GAIN]))  # fmt: skip
+
+    def frame_of_us(self, microseconds: float) -> float:
+        """The frame of the time line at a time of JACK's clock (CLOCK_MONOTONIC_RAW).
+
+        An offline output has the same clock. Exact to a frame or two where JACK's clock is: its cycles are counted, not timed.
+        """
+        header = self.header
+        while True:
+            generation = int(header[Word.CYCLE_GENERATION])
+            frame, at = int(header[Word.CYCLE_FRAME]), int(header[Word.CYCLE_US])
+            if generation % 2 == 0 and generation == int(header[Word.CYCLE_GENERATION]):
+                return frame + (microseconds - at) * SAMPLE_RATE / 1e6
 
     @property
     def stats(self) -> AudioStats:
@@ -236,10 +187,13 @@ class AudioMemory:
             xruns=int(h[Word.XRUNS]), callbacks=int(h[Word.CALLBACKS]), late_cycles=int(h[Word.LATE_CYCLES]),
             underruns=int(h[Word.UNDERRUNS]), underrun_frames=int(h[Word.UNDERRUN_FRAMES]), fault=int(h[Word.FAULT]),
             peak_left=float(f[Level.PEAK_LEFT]), peak_right=float(f[Level.PEAK_RIGHT]),
+            peaks={name: (float(f[at]), float(f[at + 1])) for name, at in PEAKS.items()},
             limiter_reduction_db=float(-20 * np.log10(lowest)), max_callback_us=int(h[Word.MAX_CALLBACK_US]),
             queue_frames=max(self.stream.written - self.frame, 0) if self.stream.running else 0,
         )  # fmt: skip
         f[Level.PEAK_LEFT] = f[Level.PEAK_RIGHT] = 0.0
+        for at in PEAKS.values():
+            f[at] = f[at + 1] = 0.0
         f[Level.LIMITER_LOWEST] = 1.0
         return out
 
@@ -281,3 +235,17 @@ def attach_shared(name: str) -> SharedMemory:
         raise AudioError(f"shared memory {name} is gone") from error
     resource_tracker.unregister(block._name, "shared_memory")  # type: ignore[attr-defined]
     return block
+
+
+def remove_shared(name: str) -> None:
+    """Remove shared memory that nobody else will: whoever still has it attached keeps it."""
+    try:
+        block = attach_shared(name)
+    except AudioError:
+        return
+    block.close()
+    resource_tracker.register(block._name, "shared_memory")  # type: ignore[attr-defined]
+    try:
+        block.unlink()
+    except FileNotFoundError:
+        pass

@@ -38,6 +38,8 @@ class Hello(Message, frozen=True):
 
     role: str
     pid: int
+    fresh: bool = True
+    """False: the process was there before, and has found control again."""
 
 
 class Shutdown(Message, frozen=True):
@@ -60,6 +62,8 @@ class EngineState(Message, frozen=True):
     style: str
     jam_from: int | None = None
     jam_until: int | None = None
+    trade: int = 0
+    trade_bar: int = 0
 
 
 class SetClock(Message, frozen=True):
@@ -110,6 +114,19 @@ class JamStop(Message, frozen=True):
 
 class Panic(Message, frozen=True):
     pass
+
+
+class SetTrade(Message, frozen=True):
+    """From a bar of the clock on the band plays `bars` bars and rests as many; 0: it plays on."""
+
+    bars: int
+    bar: int
+
+
+class JournalOn(Message, frozen=True):
+    """The engine is to report everything that it is told since the jam began, and from now on; or no longer."""
+
+    on: bool
 
 
 class RenderClip(Message, frozen=True):
@@ -164,7 +181,11 @@ class ClipReady(Message, frozen=True):
     tempo: float
     seed: int
     chart_text: str
+    style: str
     seconds_to_render: float
+    figures: dict[str, float]
+    """What was measured before the clip was let through."""
+    tries: int
 
 
 class ClipFailed(Message, frozen=True):
@@ -181,6 +202,18 @@ class Applied(Message, frozen=True):
     address: str
     value_json: str
     frame: int
+
+
+class EngineInput(Message, frozen=True):
+    """What the engine was told, and where in its work: enough to do it again."""
+
+    steps: int
+    """Steps of the jam's performer that were done."""
+    planned: int
+    """Events of the plan that were written."""
+    frame: int
+    text: str
+    """JSON."""
 
 
 class EngineError(Message, frozen=True):
@@ -202,6 +235,50 @@ class ClipDetach(Message, frozen=True):
     slot: int
 
 
+class ClipStretch(Message, frozen=True):
+    """The slot's clip, as it was made, at another length."""
+
+    slot: int
+    frames: int
+
+
+class Connect(Message, frozen=True):
+    """Connections to keep: short names of our ports, full names of the others."""
+
+    pairs: list[tuple[str, str]]
+
+
+class Connections(Message, frozen=True):
+    """The connections that are, or wait for a port to return."""
+
+    pairs: list[tuple[str, str]]
+
+
+class SetLatency(Message, frozen=True):
+    """What the outputs report to JACK, in frames."""
+
+    frames: int
+
+
+class RecordStart(Message, frozen=True):
+    folder: str
+    format: str
+    frame: int
+
+
+class RecordStop(Message, frozen=True):
+    pass
+
+
+class RecordEvent(Message, frozen=True):
+    """started, stopped, lost or failed; `frame`: of the first sample, when it started."""
+
+    kind: str
+    text: str
+    frames: int
+    frame: int = 0
+
+
 class AudioReady(Message, frozen=True):
     backend: str
     rate: int
@@ -210,8 +287,12 @@ class AudioReady(Message, frozen=True):
 
 
 class ClipAttached(Message, frozen=True):
+    """The clip is in the slot; or it waits there for SLOT_SWAP, because another one sounds."""
+
     slot: int
     name: str
+    frames: int
+    waits: bool = False
 
 
 class ClipDetached(Message, frozen=True):
@@ -243,5 +324,6 @@ class Ready(Message, frozen=True):
 AnyMessage = (
     Hello | Shutdown | EngineState | SetClock | SetChart | SetChord | SetParam | SetPart | SetStyle | JamStart | JamStop | Panic
     | RenderClip | EngineProgress | EngineReady | EngineStatus | ClipReady | ClipFailed | Applied | EngineError | ClipAttach
-    | ClipDetach | AudioReady | ClipAttached | ClipDetached | AudioFault | StopChild | Ready
+    | ClipDetach | AudioReady | ClipAttached | ClipDetached | AudioFault | StopChild | Ready | SetTrade | JournalOn | EngineInput
+    | ClipStretch | Connect | Connections | SetLatency | RecordStart | RecordStop | RecordEvent
 )  # fmt: skip

@@ -7,119 +7,16 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from functools import lru_cache
+from typing import Final
 
+from jamd.contract.arguments import Argument, Kind, Route
 from jamd.contract.errors import MessageError
 from jamd.contract.units import PARTS, TEMPO_MAX, TEMPO_MIN
 
 SLOTS: Final = 64
-Kind = Literal["int", "float", "string"]
-_TAGS: Final = {"int": "i", "float": "f", "string": "s"}
-
-
-@dataclass(frozen=True)
-class Argument:
-    """One argument of an address."""
-
-    name: str
-    kind: Kind
-    low: float | None = None
-    high: float | None = None
-    default: Any = None
-    unit: str = ""
-    optional: bool = False
-    choices: tuple[str, ...] = ()
-
-    def check(self, value: Any, address: str) -> Any:
-        """The value in the argument's type. Whole numbers pass for floats, T and F for 1 and 0.
-
-        Raises:
-            MessageError: code `type` or `range`.
-        """
-        if isinstance(value, bool):
-            value = int(value)
-        if self.kind == "string":
-            if not isinstance(value, str):
-                raise MessageError(f"{address}: {self.name} is a string, not {_name_of(value)}", code="type")
-            if self.choices and value not in self.choices:
-                raise MessageError(f"{address}: {self.name} is one of {', '.join(self.choices)}", code="range")
-            return value
-        if not isinstance(value, int | float):
-            raise MessageError(f"{address}: {self.name} is a number, not {_name_of(value)}", code="type")
-        if self.kind == "int":
-            if isinstance(value, float) and not value.is_integer():
-                raise MessageError(f"{address}: {self.name} is a whole number, not {value:g}", code="type")
-            value = int(value)
-        else:
-            value = float(value)
-        if value != value or (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
-            raise MessageError(
-                f"{address}: {self.name} {value:g} is outside {self.low:g}..{self.high:g} {self.unit}".rstrip(), code="range"
-            )
-        return value
-
-    def describe(self) -> dict[str, Any]:
-        out: dict[str, Any] = {"name": self.name, "type": self.kind}
-        for key, value in (("min", self.low), ("max", self.high), ("default", self.default)):
-            if value is not None:
-                out[key] = value
-        if self.unit:
-            out["unit"] = self.unit
-        if self.optional:
-            out["optional"] = True
-        if self.choices:
-            out["choices"] = list(self.choices)
-        return out
-
-
-def _name_of(value: Any) -> str:
-    return {int: "a number", float: "a number", str: "a string", bytes: "a blob"}.get(type(value), type(value).__name__)
-
-
-@dataclass(frozen=True)
-class Route:
-    """One address. `template` holds N where a number from 1 stands; `setter` without arguments answers with its value."""
-
-    template: str
-    action: str
-    doc: str
-    arguments: tuple[Argument, ...] = ()
-    setter: bool = False
-    name: str = ""
-    """Which parameter or part it is, for those."""
-    more: tuple[Argument, ...] = ()
-    """What may follow, again and again."""
-
-    @property
-    def tags(self) -> str:
-        return "," + "".join(_TAGS[argument.kind] for argument in self.arguments)
-
-    def check(self, values: Sequence[Any], address: str) -> list[Any]:
-        """The arguments in their types; missing optional ones are None.
-
-        Raises:
-            MessageError: code `arguments`, `type` or `range`.
-        """
-        needed = sum(not argument.optional for argument in self.arguments)
-        rest = list(values[len(self.arguments) :])
-        if len(values) < needed or (rest and not self.more):
-            wanted = " ".join(f"[{a.name}]" if a.optional else a.name for a in self.arguments) or "none"
-            raise MessageError(f"{address} takes {wanted}, not {len(values)} arguments", code="arguments")
-        out = [argument.check(value, address) for argument, value in zip(self.arguments, values, strict=False)]
-        out += [self.more[index % len(self.more)].check(value, address) for index, value in enumerate(rest)]
-        return out + [None] * (len(self.arguments) - len(out))
-
-    def describe(self) -> dict[str, Any]:
-        out: dict[str, Any] = {"address": self.template, "doc": self.doc}
-        out["arguments"] = [argument.describe() for argument in self.arguments]
-        if self.more:
-            out["more"] = [argument.describe() for argument in self.more]
-        out["types"] = self.tags
-        if self.setter:
-            out["get"] = "without arguments"
-        return out
 
 
 @dataclass(frozen=True)
@@ -146,8 +43,22 @@ PARAMETERS: Final = (
     Parameter("seed", 0, 2**31 - 1, 0, "", "Seed of the next start; 0: another each time", "int"),
 )
 PARAMETER_BY_NAME: Final = {parameter.name: parameter for parameter in PARAMETERS}
-TOPICS: Final = ("clock", "meters", "slots", "engine", "params", "log", "all")
+TOPICS: Final = ("clock", "meters", "slots", "engine", "params", "log", "record", "midi", "all")
+SCENES: Final = 8
+SOURCES: Final = ("internal", "jack", "midi", "link")
+QUANTA: Final = ("none", "1/16", "1/8", "1/4", "1/2", "1", "2", "4", "8")
+"""Notes below a bar, whole bars from 1 up."""
+MODES: Final = ("trigger", "gate", "toggle", "repeat")
+FOLLOW: Final = ("none", "stop", "again", "next", "previous", "first", "last", "any", "other")
+CURVES: Final = ("linear", "exp", "log", "switch")
+BINDING_MODES: Final = ("value", "trigger", "toggle", "gate")
 _ON: Final = Argument("on", "int", 0, 1, 1)
+_FILE: Final = Argument("path", "string")
+
+
+def _switch(default: int) -> Argument:
+    return Argument("on", "int", 0, 1, default)
+
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route("/ping", "ping", "Answers /pong with name, version and milliseconds since the start"),
@@ -158,28 +69,77 @@ ROUTES: Final[tuple[Route, ...]] = (
           (Argument("topic", "string", choices=TOPICS), Argument("interval_ms", "int", 10, 60_000, 100, "ms", True),
            Argument("port", "int", 1, 65535, None, "", True))),
     Route("/unsubscribe", "unsubscribe", "Ends a subscription", (Argument("topic", "string", choices=TOPICS),)),
-    Route("/jam/start", "jam_start", "The band begins at the next bar of the clock, which starts if it stands"),
-    Route("/jam/stop", "jam_stop", "The band ends at the next bar"),
-    Route("/jam/panic", "jam_panic", "Silence within 10 ms, everything stopped"),
-    Route("/jam/chart", "jam_chart", "A new chart from the next bar", (Argument("chart", "string"),), True),
-    Route("/jam/chord", "jam_chord", "This chord from the next beat until /jam/chord/resume", (Argument("chord", "string"),),
-          True),
-    Route("/jam/chord/resume", "jam_chord_resume", "The chart again from the next beat"),
-    Route("/jam/style", "jam_style", "Prompts in plain words, each with a weight if wanted", (Argument("style", "string"),), True,
+
+    Route("/jam/start", "band.start", "The band begins at the next bar of the clock, which starts if it stands"),
+    Route("/jam/stop", "band.stop", "The band ends at the next bar"),
+    Route("/jam/panic", "band.panic", "Silence within 10 ms, everything stopped"),
+    Route("/jam/chart", "band.chart", "A new chart from the next bar", (Argument("chart", "string"),), True),
+    Route("/jam/chord", "band.chord", "This chord from the next beat until /jam/chord/resume", (Argument("chord", "string"),), True),
+    Route("/jam/chord/resume", "band.chord_resume", "The chart again from the next beat"),
+    Route("/jam/style", "band.style", "Prompts in plain words, each with a weight if wanted", (Argument("style", "string"),), True,
           more=(Argument("weight", "float", -10.0, 10.0, 1.0), Argument("style", "string"))),
-    *(Route(f"/jam/param/{p.name}", "jam_param", p.doc, (Argument("value", p.kind, p.low, p.high, p.default, p.unit),), True,
+    *(Route(f"/jam/param/{p.name}", "band.param", p.doc, (Argument("value", p.kind, p.low, p.high, p.default, p.unit),), True,
             p.name) for p in PARAMETERS),
-    *(Route(f"/jam/part/{name}", "jam_part", f"Switches the {name} on or off", (_ON,), True, name) for name in PARTS),
-    Route("/clock/tempo", "clock_tempo", "Tempo from the next beat",
+    *(Route(f"/jam/part/{name}", "band.part", f"Switches the {name} on or off", (_ON,), True, name) for name in PARTS),
+    Route("/jam/trade", "band.trade", "Partner and player take turns of so many bars, the partner first; 0: the partner plays on",
+          (Argument("bars", "int", 0, 32, 0, "bars"),), True),
+
+    Route("/clock/tempo", "transport.tempo", "Tempo from the next beat",
           (Argument("bpm", "float", TEMPO_MIN, TEMPO_MAX, 120.0, "bpm"),), True),
-    Route("/clock/play", "clock_play", "Starts the clock at bar 1"),
-    Route("/clock/stop", "clock_stop", "Stops the clock and all that plays"),
-    Route("/slot/N/render", "slot_render", "Fills the slot in the background",
+    Route("/clock/source", "transport.source", "Whose clock leads", (Argument("source", "choice", default="internal",
+          choices=SOURCES),), True),
+    Route("/clock/play", "transport.play", "Starts the clock, after the count-in"),
+    Route("/clock/stop", "transport.stop", "Stops the clock and all that plays"),
+    Route("/clock/tap", "transport.tap", "Two taps or more, a beat apart, give the tempo"),
+    Route("/clock/locate", "transport.locate", "The next bar line is that of this bar; where the clock stands, it starts there",
+          (Argument("bar", "int", 1, 100_000, 1, "bars"),)),
+    Route("/clock/count_in", "transport.count_in", "Bars of clicks before the clock starts",
+          (Argument("bars", "int", 0, 4, 0, "bars"),), True),
+    Route("/clock/metronome", "transport.metronome", "Clicks on every beat, in the mix alone", (_switch(0),), True),
+    Route("/clock/master", "transport.master", "Leads JACK's transport and its tempo (timebase master)", (_switch(0),), True),
+    Route("/clock/send", "transport.send_midi", "Sends MIDI clock and song position at midi_out", (_switch(0),), True),
+    Route("/clock/latency", "transport.latency", "How much earlier than an outside clock the outputs play; below 0 later, and JACK is told",
+          (Argument("latency", "float", -500, 500, 0.0, "ms"),), True),
+
+    Route("/slot/N/render", "slots.render", "Fills the slot in the background",
           (Argument("bars", "int", 1, 32, 4, "bars"), Argument("style", "string", optional=True),
            Argument("seed", "int", 0, 2**31 - 1, None, "", True))),
-    Route("/slot/N/launch", "slot_launch", "Plays the slot from the next bar, at once if the clock stands"),
-    Route("/slot/N/stop", "slot_stop", "Stops the slot at the next bar, at once if the clock stands"),
-    Route("/gain", "gain", "Level of the mix", (Argument("gain", "float", -90, 12, 0.0, "dB"),), True),
+    Route("/slot/N/launch", "slots.launch", "Plays the slot from its quantum on, at once if the clock stands; 0 is a pad let go",
+          (Argument("on", "int", 0, 1, 1, "", True),)),
+    Route("/slot/N/release", "slots.release", "The pad was let go: ends a clip in mode gate, and the repeating in mode repeat"),
+    Route("/slot/N/stop", "slots.stop", "Stops the slot on its quantum, at once if the clock stands"),
+    Route("/slot/N/quantize", "slots.quantize", "Where launch and stop fall: notes below a bar, whole bars from 1 up",
+          (Argument("quantum", "choice", default="1", choices=QUANTA),), True),
+    Route("/slot/N/mode", "slots.mode", "What a pad does: trigger starts, gate plays while held, toggle starts and stops, "
+          "repeat starts again on every quantum while held", (Argument("mode", "choice", default="trigger", choices=MODES),), True),
+    Route("/slot/N/loop", "slots.loop", "Plays again and again, or once", (_switch(1),), True),
+    Route("/slot/N/legato", "slots.legato", "Starts where it would be had it always played", (_switch(0),), True),
+    Route("/slot/N/gain", "slots.gain", "Level of the slot", (Argument("gain", "float", -90, 12, 0.0, "dB"),), True),
+    Route("/slot/N/choke", "slots.choke", "Slots of one group stop each other; 0: none", (Argument("group", "int", 0, 16, 0),), True),
+    Route("/slot/N/follow", "slots.follow", "What comes after so many bars (0: the clip's length)",
+          (Argument("action", "choice", default="none", choices=FOLLOW), Argument("bars", "int", 0, 64, 0, "bars", True)), True),
+    Route("/slot/N/name", "slots.name", "A name for it", (Argument("name", "string"),), True),
+    Route("/slot/N/load", "slots.load", "Fills the slot from a file of the clips folder", (_FILE,)),
+    Route("/slot/N/save", "slots.save", "Writes the clip to a file of the clips folder (24-bit WAV or FLAC)", (_FILE,)),
+    Route("/slot/N/clear", "slots.clear", "Empties the slot"),
+    Route("/scene/N/launch", "slots.launch_scene", "Plays the slots of a row of eight together"),
+    Route("/scene/N/stop", "slots.stop_scene", "Stops the slots of a row of eight together"),
+
+    Route("/record/start", "recording.start", "Records mix, jam, slots and inputs, and every command, into a folder of the sessions folder",
+          (Argument("folder", "string", optional=True),)),
+    Route("/record/stop", "recording.stop", "Ends the recording"),
+
+    Route("/midi/learn", "midi.learn", "The next control that is touched acts on this address",
+          (Argument("address", "string"), Argument("low", "float", optional=True), Argument("high", "float", optional=True),
+           Argument("curve", "choice", default="linear", optional=True, choices=CURVES),
+           Argument("mode", "choice", optional=True, choices=BINDING_MODES))),
+    Route("/midi/cancel", "midi.cancel", "Learns nothing after all"),
+    Route("/midi/forget", "midi.forget", "Takes what was learned for an address (or `all`) back", (Argument("address", "string"),)),
+    Route("/midi/defaults", "midi.defaults", "Pads on channel 10 and chords on channel 1 without learning", (_switch(1),), True),
+    Route("/midi/save", "midi.save", "Writes what was learned to a file of the maps folder", (_FILE,)),
+    Route("/midi/load", "midi.load", "Reads a map from a file of the maps folder", (_FILE,)),
+
+    Route("/gain", "mixer.gain", "Level of the mix", (Argument("gain", "float", -90, 12, 0.0, "dB"),), True),
 )  # fmt: skip
 
 
@@ -187,7 +147,7 @@ def _expand() -> dict[str, tuple[Route, int]]:
     out: dict[str, tuple[Route, int]] = {}
     for route in ROUTES:
         if "/N/" in route.template:
-            for number in range(1, SLOTS + 1):
+            for number in range(1, (SCENES if route.template.startswith("/scene/") else SLOTS) + 1):
                 out[route.template.replace("/N/", f"/{number}/")] = (route, number)
         else:
             out[route.template] = (route, 0)
@@ -206,8 +166,20 @@ def find(address: str) -> tuple[Route, int]:
     """
     if address in ADDRESSES:
         return ADDRESSES[address]
-    near = difflib.get_close_matches(address, ADDRESSES, n=1, cutoff=0.6)
-    raise MessageError(f"no address {address}" + (f": did you mean {near[0]}?" if near else ""), code="address")
+    near = _nearest(address)
+    raise MessageError(f"no address {address}" + (f": did you mean {near}?" if near else ""), code="address")
+
+
+@lru_cache(maxsize=256)
+def _nearest(address: str) -> str | None:
+    """The address that is most like one that does not exist; compared without the numbers, of which there are many."""
+    number = re.search(r"/(\d+)/", address)
+    templates = [route.template for route in ROUTES]
+    plain = re.sub(r"/\d+/", "/N/", address[:64], count=1)
+    near = difflib.get_close_matches(plain, templates, n=1, cutoff=0.6)
+    if not near:
+        return None
+    return near[0].replace("/N/", f"/{number[1]}/" if number and 0 < int(number[1]) <= SLOTS else "/1/")
 
 
 def describe(address: str | None = None) -> list[tuple[str, str]]:

@@ -61,6 +61,14 @@ class StreamRing:
         """Nothing sounds from this frame on."""
         self._header[_END] = frame
 
+    def resume(self, frame: int) -> None:
+        """Go on in the same run at a frame at or after its end: silence until there, and no end in sight."""
+        if frame > self.written:
+            self.skip_to(frame)
+        self._fade_in = False
+        self._header[_WRITTEN] = frame
+        self._header[_END] = FOREVER
+
     def write(self, block: NDArray[np.float32]) -> None:
         """Append. Shape: [frames, 2], at most half the ring's size.
 

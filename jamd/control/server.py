@@ -16,7 +16,7 @@ from typing import Any, cast
 from bridges.osc import OscMessage, build, is_pattern, matching, read_packet
 from jamd import __version__
 from jamd.contract.errors import JamdError, MessageError
-from jamd.contract.parameters import ADDRESSES, TOPICS, Route, describe, find
+from jamd.contract.parameters import ADDRESSES, TOPICS, describe, find
 from jamd.control.session import Session
 
 Client = tuple[str, int]
@@ -91,19 +91,14 @@ class OscServer(asyncio.DatagramProtocol):
             return
         for address in addresses:
             try:
-                route, number = find(address)
-                self._act(route, number, address, message.arguments, client)
+                self._act(address, message.arguments, client)
             except JamdError as error:
                 self.error(client, address, error)
             except Exception as error:  # a fault of ours: the client is told, the daemon lives
                 self.error(client, address, JamdError(f"{type(error).__name__}: {error}", code="internal"))
 
-    def _act(self, route: Route, number: int, address: str, values: Sequence[Any], client: Client) -> None:
-        session = self.session
-        if route.setter and not values:
-            self.reply(client, address, session.value(route.action, route.name))
-            return
-        arguments = route.check(values, address)
+    def _act(self, address: str, values: Sequence[Any], client: Client) -> None:
+        route, _ = find(address)
         own: dict[str, Callable[..., None]] = {
             "ping": self._ping,
             "describe": self._describe,
@@ -112,13 +107,11 @@ class OscServer(asyncio.DatagramProtocol):
             "unsubscribe": self._unsubscribe,
         }
         if route.action in own:
-            own[route.action](client, *arguments)
-        elif number:
-            getattr(session, route.action)(number - 1, *arguments)
-        elif route.name:
-            getattr(session, route.action)(route.name, *arguments)
-        else:
-            getattr(session, route.action)(*arguments)
+            own[route.action](client, *route.check(values, address))
+            return
+        value = self.session.perform(address, values)
+        if value is not None:
+            self.reply(client, address, *(value if isinstance(value, tuple) else (value,)))
 
     # --- answers --------------------------------------------------------------------------------------------------------
 
@@ -153,11 +146,13 @@ class OscServer(asyncio.DatagramProtocol):
     def _view(self, topic: str) -> Any:
         session = self.session
         views: dict[str, Callable[[], Any]] = {
-            "clock": session.clock_view,
+            "clock": session.transport.view,
             "meters": session.audio_view,
-            "slots": session.slots_view,
-            "engine": lambda: session.state.engine | {"jam": session.jam_view()},
+            "slots": session.slots.view,
+            "engine": lambda: session.state.engine | {"jam": session.band.view()},
             "params": session.params_view,
+            "record": session.recording.view,
+            "midi": session.midi_view,
             "log": lambda: list(self._log)[-1] if self._log else "",
         }
         return views[topic]()

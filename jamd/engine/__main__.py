@@ -26,15 +26,15 @@ def main() -> int:
     import torch
 
     from jamd.contract import messages as m
-    from jamd.contract.channel import Channel
     from jamd.contract.errors import ChannelClosed, JamdError
     from jamd.contract.memory import AudioMemory
+    from jamd.contract.steady import SteadyChannel
     from jamd.engine.loop import Engine
     from jamd.engine.warm_up import warm_up
     from model.generator.models import load_models
 
     torch.set_num_threads(int(config.get("threads") or 1))
-    channel = Channel.connect(options.socket, "engine")
+    channel = SteadyChannel(options.socket, "engine")
     memory = AudioMemory.attach(options.memory)
     try:
         channel.send(m.EngineProgress(text=f"loading model {options.model}", fraction=0.1))

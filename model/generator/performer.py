@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from jamd.contract.errors import EngineError
-from jamd.contract.units import FRAME_RATE, FRAME_SAMPLES, PARTS
+from jamd.contract.units import FRAME_RATE, FRAME_SAMPLES
 from model.conditioning import ROLL_WIDTH, Controls, roll
 from model.corpus.notes import NOTE_DTYPE
 from model.generator.events import PlannedNote
@@ -26,6 +26,8 @@ from model.style.words import Style
 
 HELD_S = 3600.0
 """Length in seconds of a live note until it is let go."""
+SKIPPED = 0.1
+"""Beats by which a note may lie before its step."""
 RING_OUT = 1 / 40
 """Share of the level that goes with each step once no part is on: silence after half a second."""
 
@@ -145,16 +147,18 @@ class Performer:
         self._active = self._active[:0]
 
     def _begin_notes(self, beat: float, end: float, tempo: float) -> None:
-        parts = self.situation.parts
+        parts = self.situation.parts_at(beat)
         now = self.steps / FRAME_RATE
         rows = []
-        due = [note for note in takewhile(lambda note: note.beat < end, self.plan.notes) if note.part not in self._live]
+        passed = takewhile(lambda note: note.beat < end, self.plan.notes)
+        # a clock that is located goes over up to a beat: what lay there is not played in one heap
+        due = [note for note in passed if note.part not in self._live and note.beat >= beat - SKIPPED]
         while self._given and self._given[0].beat < end:
             note = self._given.pop(0)
             if note.beat >= beat - 1e-6:
                 due.append(note)
         for note in due:
-            if not parts[PARTS[note.part]]:
+            if not parts[note.part]:
                 continue
             start = now + max(note.beat - beat, 0.0) / max(end - beat, 1e-9) / FRAME_RATE
             rows.append((note.part, note.pitch, note.velocity, note.beat, note.length, start, note.length * 60.0 / tempo))
@@ -162,7 +166,7 @@ class Performer:
         self.plan.forget(end)
         active = self._active
         ends = active["start"] + np.maximum(active["duration"], np.where(active["part"] == 2, 0.5, 0.0))
-        off = np.array([not parts[name] for name in PARTS])
+        off = ~np.array(parts)
         active = active[(ends > now) & ~off[active["part"]]]
         self._active = np.concatenate((active, np.array(rows, NOTE_DTYPE))) if rows else active
 
@@ -189,7 +193,7 @@ class Performer:
             density=one(0.5 if situation.density is None else situation.density),
             energy=one(0.5 if situation.energy is None else situation.energy),
             register=one(0.5 if situation.register is None else situation.register),
-            parts=np.array([[situation.parts[name] for name in PARTS]]),
+            parts=np.array([situation.parts_at(beat)]),
             chords=(chart.chord_at(place), following),
             programs=situation.style.programs,
         )
@@ -215,11 +219,10 @@ class Performer:
             excitation,
         )  # fmt: skip
         self.steps += 1
-        return self._tacet(block)
+        return self._tacet(block, any(self.situation.parts_at(beat)))
 
-    def _tacet(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _tacet(self, block: NDArray[np.float32], on: bool) -> NDArray[np.float32]:
         """With no part on nothing sounds: the last notes ring out, then silence. Shape: [frames, 2]."""
-        on = any(self.situation.parts[name] for name in PARTS)
         before = self._gain
         self._gain = min(before + 0.5, 1.0) if on else max(before - RING_OUT, 0.0)
         if before == self._gain == 1.0:

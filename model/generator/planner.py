@@ -232,6 +232,11 @@ class PlanStream:
         self.core.set_style(style)
 
     @property
+    def written(self) -> int:
+        """Events that stand, since the beginning."""
+        return self._dropped + len(self._events)
+
+    @property
     def known_until(self) -> float:
         """All notes that begin before this beat are there."""
         return self._events[-1][1] if self._events else self.first_beat

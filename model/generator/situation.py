@@ -44,6 +44,17 @@ class Situation:
     """0: by tempo."""
     parts: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(PARTS, True))
     style: Style = field(default_factory=Style)
+    trade: tuple[int, int] = (0, 0)
+    """Bars of a turn, and the bar with which the band's first turn begins; 0: no turns are taken."""
+
+    def parts_at(self, beat: float) -> tuple[bool, ...]:
+        """Which parts play, in the order of PARTS: none while it is somebody else's turn."""
+        bars, first = self.trade
+        if bars:
+            bar = self.bar_of(beat)[0]
+            if bar >= first and (bar - first) // bars % 2:
+                return (False,) * len(PARTS)
+        return tuple(self.parts[name] for name in PARTS)
 
     def segment_at(self, beat: float) -> ClockSegment:
         found = self.clock.segments[0]
@@ -103,7 +114,7 @@ class Situation:
             bar=form_bar,
             beat_in_bar=int(within),
             tempo=segment.tempo,
-            parts=tuple(self.parts[name] for name in PARTS),
+            parts=self.parts_at(beat),
             swing=self.swing_at(segment.tempo),
             density=self.density,
             energy=self.energy,

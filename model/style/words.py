@@ -41,10 +41,13 @@ class Style:
     programs: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_PROGRAMS))
     embedding: NDArray[np.float32] | None = field(default=None, compare=False)
     """The style encoder's embedding of the prompts, unit length; None: no style is asked for."""
+    text: str = field(default="", compare=False)
+    """What was said."""
 
 
 def read_style(text: str) -> Style:
     """Feel and instruments named in a text, in any order; the last word of a kind in the heaviest prompt wins."""
+    said = text
     prompts = [pair for pair in read_prompts(text) if pair[1] > 0]
     text = " ".join(words for words, _ in sorted(prompts, key=lambda pair: pair[1]))
     feel = None
@@ -56,4 +59,4 @@ def read_style(text: str) -> Style:
             programs[part] = program
     if feel == "ballad" and not re.search(r"stick", text.lower()):
         programs["drums"] = 40
-    return Style(feel, programs)
+    return Style(feel, programs, text=said)

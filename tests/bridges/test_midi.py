@@ -6,9 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridges.midi import ControlChange, MidiInputs, NoteEvent, parse
+from bridges.midi import (
+    ChannelPressure,
+    ControlChange,
+    KeyPressure,
+    NoteEvent,
+    PitchBend,
+    ProgramChange,
+    SystemMessage,
+    parse,
+)
 from jamd.contract.chart import parse_chord
-from jamd.contract.errors import AudioError
 from jamd.control.chords import name_chord
 
 
@@ -19,9 +27,31 @@ def test_notes_and_controllers() -> None:
     assert parse(bytes([0xB0, 123, 0])) == ControlChange(1, 123, 0)
 
 
+def test_the_other_channel_messages() -> None:
+    assert parse(bytes([0xE1, 0x7F, 0x7F])) == PitchBend(2, 16383)
+    assert parse(bytes([0xE0, 0, 64])) == PitchBend(1, 8192)
+    assert parse(bytes([0xC9, 5])) == ProgramChange(10, 5)
+    assert parse(bytes([0xD0, 99])) == ChannelPressure(1, 99)
+    assert parse(bytes([0xAF, 60, 1])) == KeyPressure(16, 60, 1)
+
+
+@pytest.mark.parametrize("message", [b"\xf8", b"\xf2\x10\x20", b"\xf0\x00\x20\x29\xf7", b"\xff"])
+def test_system_messages_are_passed_on_as_they_are(message: bytes) -> None:
+    assert parse(message) == SystemMessage(message)
+
+
+@pytest.mark.parametrize("message", [b"", b"\x90", b"\x90\x40", b"\x40\x40\x40", b"\xb0\x80\x00", b"\xb0\x00\x80", b"\xc0"])
+def test_what_is_no_message_is_none(message: bytes) -> None:
+    assert parse(message) is None
+
+
 @given(data=st.binary(max_size=8))
 def test_any_bytes_are_taken_calmly(data: bytes) -> None:
-    parse(data)
+    event = parse(data)
+    if isinstance(event, SystemMessage):
+        assert event.data == data
+    elif event is not None:
+        assert 1 <= event.channel <= 16 and data[0] & 0x0F == event.channel - 1
 
 
 @pytest.mark.parametrize(
@@ -51,8 +81,3 @@ def test_a_named_chord_holds_the_notes_that_name_it(notes: set[int]) -> None:
         chord = parse_chord(symbol)
         classes = set(chord.pitch_classes)
         assert {note % 12 for note in notes} <= classes | {chord.bass}
-
-
-def test_missing_input_is_named(jack_server: str) -> None:
-    with pytest.raises(AudioError, match="no MIDI input 'Moon'"):
-        MidiInputs(["Moon"], lambda message: None)

@@ -303,7 +303,7 @@ def test_gain_is_heard(still: Daemon, listener: Listener) -> None:
     wait_until(lambda: listener.level(0.3) > 1e-4, 5, "the clip again")
 
 
-@pytest.mark.parametrize("example", ["jam.sh", "blues.py"])
+@pytest.mark.parametrize("example", ["shell/jam.sh", "python/blues.py"])
 def test_examples_play(still: Daemon, listener: Listener, example: str) -> None:
     """Each example makes sound at the port and leaves the jam stopped."""
     path = Path(__file__).parents[2] / "examples" / example

@@ -14,7 +14,8 @@ LIGHT = [
     "bridges.midi", "bridges.jack", "bridges.offline", "bridges.charts", "model.config", "model.corpus.piece",
     "model.corpus.render", "model.style.words", "model.corpus.sounds", "model.corpus.sampler", "model.corpus.effects",
     "model.corpus.real", "model.corpus.personas", "model.corpus.captions", "model.corpus.sources", "model.style.config",
-    "jamd.contract.prompts",
+    "jamd.contract.prompts", "bridges.link", "bridges.jack.transport", "jamd.control.sync.follower", "jamd.control.sync.midi_clock",
+    "jamd.contract.steady", "jamd.audio.recorder", "jamd.audio.stretch", "jamd.control.midi",
 ]  # fmt: skip
 
 

@@ -99,6 +99,47 @@ def test_offsets_backups_grace_notes_and_chord_notes_do_not_move_time() -> None:
     assert read_score(score(measure)).text() == "| C / F G |"
 
 
+def test_chords_over_one_note_share_it_evenly() -> None:
+    """As notation programs write a lead sheet: symbols in front of one long note, tags of layout in between, no offsets."""
+
+    def symbol(step: str, kind: str, text: str) -> str:
+        return (
+            f'<harmony default-y="40" font-family="Jazz Text" print-frame="no"><root><root-step>{step}</root-step></root>'
+            f'<kind halign="center" text="{text}">{kind}</kind><staff>1</staff></harmony>'
+        )
+
+    def note(step: str, duration: int, kind: str) -> str:
+        return (
+            f'<note default-x="80"><pitch><step>{step}</step><octave>5</octave></pitch><duration>{duration}</duration><voice>1</voice>'
+            f"<type>{kind}</type><stem>up</stem><staff>1</staff></note>"
+        )
+
+    ii, v = symbol("D", "minor-seventh", "m7"), symbol("G", "dominant", "7")
+    i, vi = symbol("C", "major-seventh", "maj7"), symbol("A", "dominant", "7")
+    words = '<direction placement="above"><direction-type><words>rubato</words></direction-type></direction>'
+    rest = '<note><rest measure="yes"/><duration>8</duration><voice>1</voice></note>'
+    data = score(
+        ii + words + v + note("F", 8, "whole"),
+        i + note("E", 4, "half") + ii + v + note("D", 4, "half"),
+        i + vi + ii + v + rest,
+        i + vi,
+    )
+    assert read_score(data).text() == "| Dm7 G7 | Cmaj7 / Dm7 G7 | Cmaj7 A7 Dm7 G7 | Cmaj7 A7 |"
+    waltz = score(ii + v + note("F", 4, "half") + i + note("E", 2, "quarter"), ii + v + vi + note("F", 6, "half"), time=(3, 4))
+    assert read_score(waltz).text() == "3/4 | Dm7 G7 Cmaj7 | Dm7 G7 A7 |"
+
+
+def test_chords_that_say_their_place_or_are_other_readings_share_nothing() -> None:
+    late = harmony("C") + harmony("F", offset=6) + NOTE.format(8)
+    assert read_score(score(late)).text() == "| C / / F |"
+    here = harmony("F").replace("</harmony>", "<offset>0</offset></harmony>")
+    assert read_score(score(harmony("C") + NOTE.format(4) + here + NOTE.format(4))).text() == "| C F |"
+    other = harmony("A", "minor").replace("<harmony>", '<harmony type="alternate">')
+    assert read_score(score(harmony("C") + other + NOTE.format(8))).text() == "| C |"
+    both = "".join(harmony("C").replace("</harmony>", f"<staff>{staff}</staff></harmony>") for staff in (1, 2))
+    assert read_score(score(both + NOTE.format(4) + harmony("F") + NOTE.format(4))).text() == "| C F |"
+
+
 @pytest.mark.parametrize(
     ("time", "length", "text"),
     [

@@ -15,7 +15,8 @@ from bridges.offline import OfflineOutput
 from jamd.audio.clips import ClipTable
 from jamd.audio.offline_play import player
 from jamd.contract.errors import AudioError
-from jamd.contract.memory import AudioMemory, AudioOp, SlotState, Word
+from jamd.contract.layout import AudioOp, SlotState, Word
+from jamd.contract.memory import AudioMemory
 from tests.conftest import wait_until
 
 RAMP = 240
@@ -25,7 +26,7 @@ class Rig:
     """Memory, mixer and clips in one process."""
 
     def __init__(self) -> None:
-        self.memory = AudioMemory.create(f"jamd-t-{uuid.uuid4().hex[:8]}", slots=8, stream_frames=1 << 16)
+        self.memory = AudioMemory.create(f"jamd-t-{uuid.uuid4().hex[:8]}", slots=10, stream_frames=1 << 16)
         self.clips = ClipTable(self.memory)
         self._play = player(self.memory)
         self.memory.header[Word.FRAME] = 0

@@ -19,7 +19,8 @@ from tests.conftest import wait_until
 EXAMPLES: list[m.Message] = [
     m.SetParam(name="density", value=0.25),
     m.SetClock(clock=Clock.started(5, 121.5, 3)),
-    m.ClipReady(slot=1, request=2, name="x", frames=3, bars=4, tempo=5.0, seed=6, chart_text="| C |", seconds_to_render=0.1),
+    m.ClipReady(slot=1, request=2, name="x", frames=3, bars=4, tempo=5.0, seed=6, chart_text="| C |", style="", seconds_to_render=0.1,
+                figures={"fit": 0.9}, tries=1),
     m.EngineState(clock=Clock.started(0, 90.0, 4), chart_text="| Cø |", chart_bar=0, chord_text=None, chord_beat=0.0,
                   params={"a": 1.0}, parts={"bass": True}, style=""),
 ]  # fmt: skip

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jamd.contract.errors import AudioError
-from jamd.contract.memory import AudioMemory, AudioOp, Word
+from jamd.contract.layout import AudioOp, Word
+from jamd.contract.memory import AudioMemory
 
 
 @pytest.fixture

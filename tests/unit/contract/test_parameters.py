@@ -14,7 +14,7 @@ from jamd.contract.parameters import ADDRESSES, PARAMETERS, ROUTES, SLOTS, descr
 def test_every_slot_has_its_addresses() -> None:
     for number in (1, 17, SLOTS):
         route, found = find(f"/slot/{number}/launch")
-        assert (route.action, found) == ("slot_launch", number)
+        assert (route.action, found) == ("slots.launch", number)
     for address in ("/slot/0/launch", f"/slot/{SLOTS + 1}/launch", "/slot/x/launch"):
         with pytest.raises(MessageError):
             find(address)

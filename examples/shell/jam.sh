@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A jam from the shell: examples/jam.sh [PORT] [SECONDS]
+# A jam from the shell: examples/shell/jam.sh [PORT] [SECONDS]. Needs liblo-tools and a daemon (jamd run).
 set -euo pipefail
 port=${1:-9120} seconds=${2:-20}
 osc() { oscsend 127.0.0.1 "$port" "$@"; }

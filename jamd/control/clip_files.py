@@ -1,0 +1,103 @@
+"""Clips as files: audio with what is known of it in the file's comment. Runs in threads beside the loop."""
+
+from __future__ import annotations
+
+import json
+import os
+from multiprocessing import resource_tracker
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from jamd.contract.errors import FailureError, MessageError
+from jamd.contract.memory import attach_shared
+from jamd.contract.units import SAMPLE_RATE
+from jamd.control.state import Clip
+
+LONGEST_S = 600.0
+KEPT = ("bars", "beats_per_bar", "tempo", "seed", "chart", "style", "figures")
+
+
+def check(path: Path) -> None:
+    """
+    Raises:
+        MessageError: there is no such file, it is no audio, or too long for a slot.
+    """
+    if not path.is_file():
+        raise MessageError(f"there is no file {path.name} in the clips folder", code="file")
+    try:
+        info = soundfile.info(str(path))
+    except (OSError, soundfile.SoundFileError) as error:
+        raise MessageError(f"{path.name} is no audio file: {error}", code="file") from error
+    if not 0.05 < info.duration <= LONGEST_S:
+        raise MessageError(f"{path.name} lasts {info.duration:.1f} s: a clip has 0.05 to {LONGEST_S:g} s", code="file")
+
+
+def share(audio: NDArray[np.float32], name: str) -> None:
+    """Put audio into a shared memory that the audio process will own. Shape: [frames, 2]."""
+    block = SharedMemory(name=name, create=True, size=audio.nbytes)
+    np.ndarray(audio.shape, np.float32, buffer=block.buf)[:] = audio
+    resource_tracker.unregister(block._name, "shared_memory")  # type: ignore[attr-defined]
+    block.close()
+
+
+def _known(comment: str) -> dict[str, Any]:
+    try:
+        values = json.loads(comment)
+    except ValueError:
+        return {}
+    values = values.get("jamd") if isinstance(values, dict) else None
+    return {key: values[key] for key in KEPT if key in values} if isinstance(values, dict) else {}
+
+
+def load(path: Path, name: str, tempo: float, beats_per_bar: int) -> Clip:
+    """Read a file into a shared memory. Where it does not say its bars, they are what comes nearest at `tempo`.
+
+    Raises:
+        FailureError: it cannot be read.
+    """
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            comment = getattr(file, "comment", "") or ""
+            audio, rate = file.read(dtype="float32", always_2d=True), file.samplerate
+    except (OSError, soundfile.SoundFileError) as error:
+        raise FailureError(f"cannot read {path.name}: {error}") from error
+    audio = np.repeat(audio, 2, axis=1) if audio.shape[1] == 1 else audio[:, :2]
+    if rate != SAMPLE_RATE:
+        audio = soxr.resample(audio, rate, SAMPLE_RATE, quality="HQ")
+    audio = np.ascontiguousarray(np.nan_to_num(np.clip(audio, -4.0, 4.0)), np.float32)
+    known = _known(comment)
+    seconds = len(audio) / SAMPLE_RATE
+    if "bars" not in known:
+        bars = max(round(seconds * tempo / 60.0 / beats_per_bar), 1)
+        known |= {"bars": bars, "beats_per_bar": beats_per_bar, "tempo": bars * beats_per_bar * 60.0 / seconds}
+    share(audio, name)
+    return Clip(memory=name, frames=len(audio), **known)
+
+
+def save(path: Path, clip: Clip, subtype: str = "PCM_24") -> None:
+    """Write a clip, atomically.
+
+    Raises:
+        FailureError: it cannot be written, or its memory has gone.
+    """
+    block = attach_shared(clip.memory)
+    try:
+        audio = np.ndarray((clip.frames, 2), np.float32, buffer=block.buf).copy()
+    finally:
+        block.close()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
+    try:
+        with soundfile.SoundFile(str(part), "w", SAMPLE_RATE, 2, subtype) as file:
+            file.comment = json.dumps({"jamd": {key: getattr(clip, key) for key in KEPT}})
+            file.write(audio)
+        part.replace(path)
+    except (OSError, soundfile.SoundFileError) as error:
+        part.unlink(missing_ok=True)
+        raise FailureError(f"cannot write {path.name}: {error}") from error

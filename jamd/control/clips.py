@@ -1,0 +1,244 @@
+"""What is in the slots: clips from the engine, from files and to files, at the tempo of the clock.
+
+The audio process owns the memory of a clip once it is attached, keeps it as it was made, and makes copies at other lengths when
+asked. A copy or a new clip for a slot that sounds waits there until it is told to take over, where the music is by then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jamd import paths
+from jamd.contract import messages as m
+from jamd.contract.errors import JamdError, MessageError
+from jamd.contract.folders import inside
+from jamd.contract.layout import AudioOp, SlotState
+from jamd.contract.memory import remove_shared
+from jamd.contract.units import SAMPLE_RATE
+from jamd.control import clip_files
+from jamd.control.mixer import linear
+from jamd.control.state import Clip, Slot
+
+if TYPE_CHECKING:
+    from jamd.control.slots import Slots
+
+SUFFIXES = (".wav", ".flac")
+LOADABLE = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".mp3")
+TEMPO_STEP = 0.002
+"""Share by which the clock's tempo must differ before a clip is stretched to it."""
+FRESH = (0.75, 1.34)
+"""Ratios of tempo outside of which a clip is rendered afresh, if its chart is known."""
+STEADY_FRAMES = 9600
+"""For so long the tempo must have stood before clips follow it."""
+DRIFT = 96
+"""Frames by which a loop may be off the clock."""
+CHECK_FRAMES = 24_000
+
+
+class Clips:
+    """Helper of the slots' desk."""
+
+    def __init__(self, desk: Slots) -> None:
+        self._desk = desk
+        self._names = 0
+        self._tempo = 0.0
+        self._tempo_since = 0
+        self._checked = 0
+
+    @property
+    def _slots(self) -> list[Slot]:
+        return self._desk.state.slots
+
+    def _attach(self, index: int, clip: Clip) -> None:
+        slot = self._slots[index]
+        slot.clip, slot.sounding_tempo, slot.stretching, slot.error = clip, clip.tempo, 0.0, ""
+        self._desk.session.changes += 1
+        self._desk.send("audio", m.ClipAttach(slot=index, name=clip.memory, frames=clip.frames, loop=bool(slot.setup.loop)))
+        self._desk.push(AudioOp.SLOT_GAIN, self._desk.now, index, linear(slot.setup.gain_db))
+
+    def attach_all(self) -> None:
+        """For an audio process that holds nothing yet."""
+        for index, slot in enumerate(self._slots):
+            slot.attached = False
+            slot.launch_at = slot.stop_at = slot.launch_beat = slot.follow_beat = None
+            if slot.clip is not None and slot.clip.memory:
+                self._attach(index, slot.clip)
+
+    def detach_soon(self, index: int) -> None:
+        """Once the fade of a stop is over, unless something new is there by then."""
+
+        def detach() -> None:
+            if self._slots[index].clip is None:
+                self._desk.send("audio", m.ClipDetach(slot=index))
+
+        asyncio.get_running_loop().call_later(0.05, detach)
+
+    # --- events ---------------------------------------------------------------------------------------------------------
+
+    def take(self, message: m.Message) -> None:
+        if isinstance(message, m.ClipReady):
+            self._ready(message)
+        elif isinstance(message, m.ClipFailed):
+            slot = self._slots[message.slot]
+            if slot.request == message.request:
+                slot.rendering, slot.error = False, message.message
+                self._desk.log(f"slot {message.slot + 1}: {message.message}")
+        elif isinstance(message, m.ClipAttached):
+            self._attached(message)
+
+    def _ready(self, message: m.ClipReady) -> None:
+        slot = self._slots[message.slot]
+        if slot.request != message.request or not slot.rendering:  # another one was asked for, or the slot was cleared
+            remove_shared(message.name)
+            return
+        beats = round(message.frames / SAMPLE_RATE * message.tempo / 60.0)
+        clip = Clip(
+            memory=message.name, frames=message.frames, bars=message.bars, beats_per_bar=max(beats // message.bars, 1),
+            tempo=message.tempo, seed=message.seed, chart=message.chart_text, style=message.style, figures=message.figures,
+        )  # fmt: skip
+        self._attach(message.slot, clip)
+        again = f", drawn {message.tries} times" if message.tries > 1 else ""
+        self._desk.log(f"slot {message.slot + 1}: {message.bars} bars rendered in {message.seconds_to_render:.1f} s{again}")
+        self._desk.session.recording.keep_clip(message.slot, clip)
+
+    def _attached(self, message: m.ClipAttached) -> None:
+        if message.slot >= len(self._slots):  # the metronome's
+            return
+        index, slot = message.slot, self._slots[message.slot]
+        if slot.clip is None:
+            self.detach_soon(index)
+            return
+        if message.name:
+            if message.name != slot.clip.memory:
+                return
+            slot.rendering, slot.attached = False, True
+            self._desk.session.store_clip(index)
+        elif slot.stretching:
+            slot.sounding_tempo, slot.stretching = slot.stretching, 0.0
+            self._desk.session.journal("audio", "STRETCH", [self._desk.now, index, message.frames])
+        if message.waits:
+            frame = self._desk.quantum(index, self._desk.now) if message.name else self._desk.now + 480
+            place = self._place(slot, frame, message.frames)
+            self._desk.push(AudioOp.SLOT_SWAP, frame, index, -1.0 if place is None else float(place))
+
+    def _place(self, slot: Slot, frame: int, frames: int) -> int | None:
+        """Where a copy of `frames` frames has to be at a frame of the time line; None: the clock does not say."""
+        clock = self._desk.clock
+        if slot.launch_beat is None or not clock.playing or slot.clip is None:
+            return None
+        past = (clock.beat_at(frame) - slot.launch_beat) % slot.clip.beats
+        return int(past / slot.clip.beats * frames)
+
+    # --- files ----------------------------------------------------------------------------------------------------------
+
+    def later(self, index: int, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Work in a thread, its result in the loop; what goes wrong is the slot's error."""
+        loop = asyncio.get_running_loop()
+
+        async def go() -> None:
+            try:
+                then(await loop.run_in_executor(None, work))
+            except (JamdError, OSError) as error:
+                slot = self._slots[index]
+                slot.error, slot.rendering = str(error), False
+                self._desk.log(f"slot {index + 1}: {error}")
+
+        task = loop.create_task(go())
+        self._desk.session.tasks.add(task)
+        task.add_done_callback(self._desk.session.tasks.discard)
+
+    def fresh_name(self, index: int) -> str:
+        """A name for a clip's memory."""
+        self._names += 1
+        return f"{self._desk.session.memory.name}-file-{index + 1}-{self._names}-{self._desk.now}"
+
+    def load(self, index: int, path: str) -> None:
+        file = inside(paths.clips_folder(), path, LOADABLE)
+        state = self._desk.state
+        clip_files.check(file)
+        name, tempo, per_bar = self.fresh_name(index), state.tempo, state.chart.beats_per_bar
+        self.load_file(index, lambda: clip_files.load(file, name, tempo, per_bar), path)
+
+    def load_file(self, index: int, work: Callable[[], Clip], label: str) -> None:
+        """Fill a slot with what `work` reads."""
+        slot = self._slots[index]
+        self._desk.state.requests += 1
+        request = slot.request = self._desk.state.requests
+        slot.rendering, slot.error = True, ""
+
+        def then(clip: Clip) -> None:
+            if slot.request != request:
+                remove_shared(clip.memory)
+                return
+            clip.file = clip.file or label
+            self._attach(index, clip)
+            self._desk.session.recording.keep_clip(index, clip)
+
+        self.later(index, work, then)
+
+    def save(self, index: int, path: str) -> None:
+        slot = self._slots[index]
+        if slot.clip is None:
+            raise MessageError(f"slot {index + 1} is empty", code="slot")
+        file = inside(paths.clips_folder(), path if Path(path).suffix else f"{path}.wav", SUFFIXES)
+        if file.exists():
+            raise MessageError(f"{path} is there already: choose another name", code="file")
+        clip = slot.clip
+        self.later(index, lambda: clip_files.save(file, clip), lambda _: self._desk.log(f"slot {index + 1}: saved as {file.name}"))
+
+    # --- tempo ----------------------------------------------------------------------------------------------------------
+
+    def poll(self) -> None:
+        """Stretch what the clock has left behind; bring loops that have drifted back to it."""
+        now, clock = self._desk.now, self._desk.clock
+        tempo = clock.segment_at(now).tempo if clock.playing else self._desk.state.tempo
+        if tempo != self._tempo:
+            self._tempo, self._tempo_since = tempo, now
+        if now - self._checked < CHECK_FRAMES // 10:
+            return
+        in_full = now - self._checked >= CHECK_FRAMES
+        self._checked = now if in_full else self._checked
+        for index, slot in enumerate(self._slots):
+            if not slot.loaded or slot.clip is None:
+                continue
+            if abs(tempo / slot.sounding_tempo - 1) > TEMPO_STEP:
+                if now - self._tempo_since >= STEADY_FRAMES and not slot.stretching and not slot.rendering:
+                    self._follow_tempo(index, slot, tempo)
+            elif in_full:
+                self._correct(index, slot)
+
+    def _follow_tempo(self, index: int, slot: Slot, tempo: float) -> None:
+        clip = slot.clip
+        assert clip is not None
+        ratio = tempo / clip.tempo
+        if not FRESH[0] <= ratio <= FRESH[1] and clip.chart and self._desk.state.engine.get("ready"):
+            self._desk.state.requests += 1
+            message = m.RenderClip(
+                slot=index, request=self._desk.state.requests, bars=clip.bars, tempo=tempo, beats_per_bar=clip.beats_per_bar,
+                chart_text=clip.chart, style=clip.style, seed=clip.seed,
+            )  # fmt: skip
+            if self._desk.send("engine", message):
+                slot.request, slot.rendering = self._desk.state.requests, True
+            return
+        frames = clip.frames if abs(ratio - 1) < 1e-4 else round(clip.beats * 60.0 / tempo * SAMPLE_RATE)
+        if not 0.5 <= frames / clip.frames <= 2.0:
+            slot.error = f"made at {clip.tempo:g} bpm, it cannot follow the clock to {tempo:g}"
+            slot.sounding_tempo = tempo
+            return
+        if self._desk.send("audio", m.ClipStretch(slot=index, frames=frames)):
+            slot.stretching = tempo
+
+    def _correct(self, index: int, slot: Slot) -> None:
+        view = self._desk.session.memory.slot(index)
+        if view.state != SlotState.PLAYING or not slot.setup.loop or slot.stop_at is not None or slot.launch_at is not None:
+            return
+        at = self._desk.now + 480
+        wanted = self._place(slot, at, view.frames)
+        if wanted is None or view.frames <= 0:
+            return
+        off = (at - view.started - wanted + view.frames // 2) % view.frames - view.frames // 2
+        if abs(off) > DRIFT:
+            self._desk.push(AudioOp.SLOT_SEEK, at, index, float(wanted))

@@ -1,0 +1,325 @@
+"""The slots' desk: rendering, launching on the quantum, modes, choke groups, scenes; `follow` and `clips` do the rest.
+
+A launch is a command with the frame of its bar line, handed straight to the audio thread. Where a clip is in its music is known by
+`launch_beat`, so that a copy of another length (another tempo) can take over in its place.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from jamd.contract import messages as m
+from jamd.contract.errors import MessageError
+from jamd.contract.layout import AudioOp, SlotState
+from jamd.contract.parameters import SLOTS
+from jamd.control.clips import Clips
+from jamd.control.desk import Desk
+from jamd.control.follow import next_slot
+from jamd.control.mixer import linear
+from jamd.control.state import Slot, SlotName
+
+ROW = 8
+BEATS_OF_NOTES = {"1/16": 0.25, "1/8": 0.5, "1/4": 1.0, "1/2": 2.0}
+HORIZON_MS = 250.0
+"""How far ahead repeats and follow actions are given to the audio thread."""
+SETTLED = 2048
+"""Frames after which a launch or stop is done."""
+
+
+class Slots(Desk):
+    """Actions of `/slot/N/...` and `/scene/N/...`; indices count from 0."""
+
+    def __init__(self, session: Any) -> None:
+        super().__init__(session)
+        self.clips = Clips(self)
+
+    def slot(self, index: int) -> Slot:
+        return self.state.slots[index]
+
+    # --- filling --------------------------------------------------------------------------------------------------------
+
+    def render(self, index: int, bars: int, style: str | None, seed: int | None) -> None:
+        state = self.state
+        slot = state.slots[index]
+        state.requests += 1
+        message = m.RenderClip(
+            slot=index, request=state.requests, bars=bars, tempo=state.tempo, beats_per_bar=state.chart.beats_per_bar,
+            chart_text=state.chart_text, style=state.style if style is None else style, seed=seed,
+        )  # fmt: skip
+        if not self.send("engine", message):
+            raise MessageError("the engine is not there: try again in a moment", code="engine")
+        slot.request, slot.rendering, slot.error = state.requests, True, ""
+
+    def load(self, index: int, path: str) -> None:
+        self.clips.load(index, path)
+
+    def save(self, index: int, path: str) -> None:
+        self.clips.save(index, path)
+
+    def clear(self, index: int) -> None:
+        slot = self.slot(index)
+        if self._sounds(index):
+            self.push(AudioOp.SLOT_STOP, self.now, index)
+        self._forget_launch(slot)
+        slot.clip, slot.attached, slot.rendering, slot.error = None, False, False, ""
+        slot.request = 0
+        self.clips.detach_soon(index)
+
+    # --- launch and stop ------------------------------------------------------------------------------------------------
+
+    def _need_clip(self, index: int) -> Slot:
+        slot = self.slot(index)
+        if not slot.loaded:
+            word = "is still rendering" if slot.rendering else "is empty"
+            raise MessageError(f"slot {index + 1} {word}", code="slot")
+        return slot
+
+    def quantum(self, index: int, frame: int) -> int:
+        """The first frame at or after `frame` on the slot's quantum."""
+        clock = self.clock
+        word = self.slot(index).setup.quantize
+        if not clock.playing or word == "none":
+            return frame
+        if word in BEATS_OF_NOTES:
+            return clock.next_division(frame, BEATS_OF_NOTES[word])[0]
+        return clock.next_quantum(frame, int(word))[0]
+
+    def launch(self, index: int, on: int | None = None) -> None:
+        """A pad that is pressed (or let go, if `on` is 0)."""
+        if on == 0:
+            self.release(index)
+            return
+        slot = self._need_clip(index)
+        mode = slot.setup.mode
+        if mode == "toggle" and (self._sounds(index) or slot.launch_at is not None) and slot.stop_at is None:
+            self.stop(index)
+            return
+        frame = self.quantum(index, self.now)
+        self.launch_at(index, frame)
+        slot.held = mode in ("gate", "repeat")
+        slot.repeat_at = frame if mode == "repeat" else None
+
+    def launch_at(self, index: int, frame: int) -> None:
+        """Start a slot at a frame, and stop what it chokes there."""
+        slot = self.slot(index)
+        clock = self.clock
+        for other in self._choked_by(index):
+            self.push(AudioOp.SLOT_STOP, frame, other)
+            self.slot(other).stop_at, self.slot(other).launch_at = frame, None
+        position, beat = 0, clock.beat_at(frame)
+        if slot.setup.legato and slot.clip is not None:
+            position, beat = self._legato(index, frame)
+        self.push(AudioOp.SLOT_LAUNCH, frame, index, position)
+        slot.launch_at, slot.launch_beat, slot.stop_at = frame, beat if clock.playing else None, None
+        bars = slot.setup.follow_bars or (slot.clip.bars if slot.clip is not None else 1)
+        per_bar = slot.clip.beats_per_bar if slot.clip is not None else 4
+        slot.follow_beat = beat + bars * per_bar if slot.setup.follow != "none" and clock.playing else None
+
+    def _legato(self, index: int, frame: int) -> tuple[int, float]:
+        """Place in the clip, and the beat of its start, had it been playing along: with the clip that it chokes, or with the clock."""
+        slot, clock = self.slot(index), self.clock
+        assert slot.clip is not None
+        begin = next((b for b in (self.slot(i).launch_beat for i in self._choked_by(index)) if b is not None), None)
+        if begin is None:
+            begin = clock.segments[0].bar_beat - clock.segments[0].bar * clock.segments[0].beats_per_bar
+        past = (clock.beat_at(frame) - begin) % slot.clip.beats
+        return round(past / slot.clip.beats * self.memory_frames(index)), clock.beat_at(frame) - past
+
+    def memory_frames(self, index: int) -> int:
+        """Length of the copy that the audio thread plays."""
+        return self.session.memory.slot(index).frames
+
+    def _choked_by(self, index: int) -> list[int]:
+        group = self.slot(index).setup.choke
+        if not group:
+            return []
+        return [i for i, other in enumerate(self.state.slots)
+                if i != index and other.setup.choke == group and (self._sounds(i) or other.launch_at is not None)]  # fmt: skip
+
+    def release(self, index: int) -> None:
+        slot = self.slot(index)
+        if slot.held and slot.setup.mode == "gate":
+            self.stop(index)
+        slot.held, slot.repeat_at = False, None
+
+    def stop(self, index: int) -> None:
+        slot = self.slot(index)
+        slot.held, slot.repeat_at, slot.follow_beat = False, None, None
+        if not slot.loaded:
+            return
+        frame = self.quantum(index, self.now)
+        if slot.launch_at is not None:  # a launch that waits is followed by its stop
+            frame = max(frame, slot.launch_at)
+        self.push(AudioOp.SLOT_STOP, frame, index)
+        slot.stop_at = frame
+
+    def launch_scene(self, row: int) -> None:
+        """All clips of a row, at the latest of their quanta."""
+        loaded = [i for i in range(row * ROW, row * ROW + ROW) if self.slot(i).loaded]
+        if not loaded:
+            raise MessageError(f"scene {row + 1} is empty", code="slot")
+        now = self.now
+        frame = max(self.quantum(i, now) for i in loaded)
+        for index in loaded:
+            self.launch_at(index, frame)
+
+    def stop_scene(self, row: int) -> None:
+        for index in range(row * ROW, row * ROW + ROW):
+            if self._sounds(index) or self.slot(index).launch_at is not None:
+                self.stop(index)
+
+    def stop_all(self, frame: int) -> None:
+        """Everything, without waiting for a quantum."""
+        for index, slot in enumerate(self.state.slots):
+            if slot.loaded:
+                self.push(AudioOp.SLOT_STOP, frame, index)
+            self._forget_launch(slot)
+
+    def all_stopped(self) -> None:
+        """A panic has silenced them, and taken their commands away."""
+        for slot in self.state.slots:
+            self._forget_launch(slot)
+            slot.rendering = False
+
+    @staticmethod
+    def _forget_launch(slot: Slot) -> None:
+        slot.launch_at = slot.stop_at = slot.launch_beat = slot.follow_beat = slot.repeat_at = None
+        slot.held = False
+
+    def _sounds(self, index: int) -> bool:
+        return self.session.memory.slot(index).state in (SlotState.PLAYING, SlotState.STOPPING)
+
+    # --- set-up ---------------------------------------------------------------------------------------------------------
+
+    def quantize(self, index: int, quantum: str) -> None:
+        self.slot(index).setup.quantize = quantum
+
+    def mode(self, index: int, mode: str) -> None:
+        slot = self.slot(index)
+        slot.setup.mode = mode
+        slot.held, slot.repeat_at = False, None
+
+    def loop(self, index: int, on: int) -> None:
+        self.slot(index).setup.loop = on
+        self.push(AudioOp.SLOT_LOOP, self.now, index, float(on))
+
+    def legato(self, index: int, on: int) -> None:
+        self.slot(index).setup.legato = on
+
+    def gain(self, index: int, decibels: float) -> None:
+        self.slot(index).setup.gain_db = decibels
+        self.push(AudioOp.SLOT_GAIN, self.now, index, linear(decibels))
+
+    def choke(self, index: int, group: int) -> None:
+        self.slot(index).setup.choke = group
+
+    def follow(self, index: int, action: str, bars: int | None) -> None:
+        setup = self.slot(index).setup
+        setup.follow, setup.follow_bars = action, bars or 0
+
+    def name(self, index: int, text: str) -> None:
+        if len(text) > 64:
+            raise MessageError("a name has at most 64 characters", code="range")
+        self.slot(index).setup.name = text
+
+    def value(self, action: str, which: Any) -> Any:
+        setup = self.slot(which).setup
+        names = {"gain": "gain_db"}
+        return getattr(setup, names.get(action, action))
+
+    # --- in time --------------------------------------------------------------------------------------------------------
+
+    def poll(self) -> None:
+        now, limit = self.now, self.ahead(HORIZON_MS)
+        clock = self.clock
+        for index, slot in enumerate(self.state.slots):
+            if slot.clip is None:
+                continue
+            if slot.launch_at is not None and now > slot.launch_at + SETTLED:
+                slot.launch_at = None
+            if slot.stop_at is not None and now > slot.stop_at + SETTLED and not self._sounds(index):
+                slot.stop_at = slot.launch_beat = slot.follow_beat = None
+            if not clock.playing:
+                continue
+            if slot.repeat_at is not None and slot.held and slot.repeat_at <= now:
+                frame = self.quantum(index, now + 480)
+                if frame > slot.repeat_at and frame <= limit:
+                    self.launch_at(index, frame)
+                    slot.repeat_at = frame
+            if slot.follow_beat is not None and slot.stop_at is None and clock.frame_at(slot.follow_beat) <= limit:
+                self._follow(index, clock.frame_at(slot.follow_beat))
+        self.clips.poll()
+
+    def _follow(self, index: int, frame: int) -> None:
+        slot = self.slot(index)
+        action = slot.setup.follow
+        slot.follow_beat = None
+        if action == "again":
+            self.launch_at(index, frame)
+            return
+        group = [i for i, other in enumerate(self.state.slots) if other.loaded and other.setup.choke == slot.setup.choke]
+        target = None if action in ("stop", "none") else next_slot(action, index, group, self.state.requests + frame)
+        if action != "none" and target != index:
+            self.push(AudioOp.SLOT_STOP, frame, index)
+            slot.stop_at, slot.repeat_at, slot.held = frame, None, False
+        if target is not None:
+            self.launch_at(target, frame)
+
+    # --- what comes back ------------------------------------------------------------------------------------------------
+
+    def take(self, message: m.Message) -> None:
+        """Clips of the engine, and what the audio process did with them."""
+        self.clips.take(message)
+
+    def renders_are_lost(self) -> None:
+        """The engine has gone."""
+        for slot in self.state.slots:
+            if slot.rendering:
+                slot.error = "the engine was started again: render it once more"
+            slot.rendering = False
+
+    def attach_all(self) -> None:
+        """An audio process that has just come up gets every clip."""
+        self.clips.attach_all()
+
+    # --- views ----------------------------------------------------------------------------------------------------------
+
+    def state_of(self, index: int) -> SlotName:
+        """The state that a musician sees."""
+        slot = self.slot(index)
+        playing = self.session.memory.slot(index).state
+        if slot.launch_at is not None and slot.launch_at > self.now:
+            return "queued"
+        if slot.loaded and playing == SlotState.PLAYING:
+            return "stopping" if slot.stop_at is not None else "playing"
+        if slot.loaded and playing == SlotState.STOPPING:
+            return "stopping"
+        if slot.rendering or (slot.clip is not None and not slot.attached):
+            return "rendering"
+        return "ready" if slot.loaded else "empty"
+
+    def states(self) -> dict[int, SlotName]:
+        """By number from 1."""
+        return {index + 1: self.state_of(index) for index in range(SLOTS)}
+
+    def view(self) -> list[dict[str, Any]]:
+        out = []
+        for index, slot in enumerate(self.state.slots):
+            name = self.state_of(index)
+            if name == "empty" and not slot.error and not slot.setup.name:
+                continue
+            row: dict[str, Any] = {"slot": index + 1, "state": name}
+            clip = slot.clip
+            if clip is not None:
+                row |= {"bars": clip.bars, "tempo": clip.tempo, "seed": clip.seed, "sounds_at": slot.sounding_tempo}
+                row |= {"figures": clip.figures} if clip.figures else {}
+            else:
+                row |= {"bars": 0, "tempo": 0.0, "seed": 0}
+            row |= {"name": slot.setup.name, "mode": slot.setup.mode, "quantize": slot.setup.quantize, "loop": slot.setup.loop,
+                    "gain": slot.setup.gain_db}  # fmt: skip
+            view = self.session.memory.slot(index)
+            if name in ("playing", "stopping") and view.frames:
+                row["place"] = round(math.fmod(view.position / view.frames, 1.0), 3)
+            out.append(row | ({"error": slot.error} if slot.error else {}))
+        return out

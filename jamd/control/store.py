@@ -1,0 +1,133 @@
+"""What survives a restart: slots with their clips, mixer, connections. And the snapshot from which a killed control process goes on.
+
+Files are written beside and renamed, so that there is always a whole one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from jamd.control import clip_files
+from jamd.control.state import Clip, SlotSetup, State
+
+VERSION: Final = 1
+
+
+class SavedSlot(msgspec.Struct, frozen=True):
+    slot: int
+    setup: SlotSetup
+    clip: str = ""
+    """Name of its file; empty: none."""
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """The file `state.json`."""
+
+    version: int
+    slots: list[SavedSlot]
+    gain_db: float = 0.0
+    latency_ms: float = 0.0
+    connections: list[tuple[str, str]] = []
+    midi: dict[str, Any] = {}
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """
+    Raises:
+        OSError: it cannot be written; what was there is whole.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def read_snapshot(path: Path) -> State | None:
+    """The state of the control process that was here before, or None."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=State)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+class Store:
+    """The folder with the state that outlives a run.
+
+    Args:
+        log: told once when something cannot be read or written.
+    """
+
+    def __init__(self, folder: Path, log: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._log = log
+        self._complained = False
+        self._last = b""
+
+    def _file(self, index: int) -> Path:
+        return self._folder / "slots" / f"slot-{index + 1:02d}.wav"
+
+    def load(self) -> Saved | None:
+        """What was saved. A file that cannot be read is put aside, not overwritten."""
+        path = self._folder / "state.json"
+        try:
+            saved = msgspec.json.decode(path.read_bytes(), type=Saved)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            aside = path.with_suffix(".damaged.json")
+            self._log(f"{path} cannot be read ({error}): it is kept as {aside.name}")
+            try:
+                path.replace(aside)
+            except OSError:
+                pass
+            return None
+        if saved.version != VERSION:
+            self._log(f"{path} is of version {saved.version}, not {VERSION}: it is left alone until something changes")
+            return None
+        return saved
+
+    def clip_reader(self, index: int, name: str, tempo: float, beats_per_bar: int) -> Callable[[], Clip] | None:
+        """Reads a slot's saved clip into a shared memory of a name; None if there is none."""
+        path = self._file(index)
+        return (lambda: clip_files.load(path, name, tempo, beats_per_bar)) if path.is_file() else None
+
+    def save_clip(self, index: int, clip: Clip) -> None:
+        """Keep a slot's clip.
+
+        Raises:
+            FailureError: it cannot be written.
+        """
+        clip_files.save(self._file(index), clip, "FLOAT")
+
+    def save(self, state: State, midi: dict[str, Any]) -> None:
+        """Keep everything else, if it has changed. What cannot be written is told once; the music goes on."""
+        plain = SlotSetup()
+        slots = [
+            SavedSlot(index, slot.setup, self._file(index).name if slot.clip is not None else "")
+            for index, slot in enumerate(state.slots)
+            if slot.clip is not None or slot.setup != plain
+        ]
+        saved = Saved(VERSION, slots, state.gain_db, state.latency_ms, state.connections, midi)
+        data = msgspec.json.format(msgspec.json.encode(saved), indent=1)
+        if data == self._last:
+            return
+        try:
+            write_atomically(self._folder / "state.json", data)
+            self._last, self._complained = data, False
+            kept = {self._file(one.slot) for one in slots if one.clip}
+            for path in (self._folder / "slots").glob("slot-*.wav"):
+                if path not in kept:
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            if not self._complained:
+                self._complained = True
+                self._log(f"the state cannot be saved: {error}")

@@ -1,0 +1,330 @@
+"""Slots by a real session and the real mixer: quanta, modes, choke groups, scenes, follow actions, tempo."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from jamd.contract.errors import JamdError, MessageError
+from jamd.contract.layout import SlotState
+from jamd.control.follow import next_slot
+from tests.unit.control.rig import Rig
+
+BEAT = 24_000
+"""Frames at 120 bpm."""
+BAR = 4 * BEAT
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    rig = Rig()
+    yield rig
+    rig.close()
+
+
+def saw(bars: int = 1, level: float = 0.3) -> np.ndarray:
+    """A signal in which every sample says where it is; it begins above 0."""
+    line = np.linspace(0.1, level, bars * BAR, dtype=np.float32)
+    return np.stack((line, line), axis=1)
+
+
+def start(rig: Rig) -> int:
+    """The clock runs; returns the frame of bar 1."""
+    rig.do("/clock/play")
+    rig.run(100)
+    return rig.session.state.clock.segments[0].frame
+
+
+@pytest.mark.parametrize(
+    ("quantum", "wait", "expected"),
+    [("1", 300, BAR), ("2", 300, 2 * BAR), ("4", 300, 4 * BAR), ("1/4", 300, BEAT), ("1/2", 700, 2 * BEAT), ("1/8", 320, BEAT),
+     ("1/16", 100, BEAT // 4), (2, 300, 2 * BAR)],
+)  # fmt: skip
+def test_launch_falls_on_the_quantum(rig: Rig, quantum: str | int, wait: int, expected: int) -> None:
+    rig.fill(1, saw())
+    begin = start(rig)
+    rig.do("/slot/1/quantize", quantum)
+    rig.run(wait - 100)
+    asked = rig.memory.frame
+    rig.do("/slot/1/launch")
+    if rig.session.state.slots[0].launch_at > rig.memory.frame:
+        assert rig.name(1) == "queued"
+    rig.run(expected / 48 + 100)
+    assert rig.frame_of_first_sound(asked) == begin + expected
+    assert rig.name(1) == "playing"
+
+
+def test_none_is_at_once(rig: Rig) -> None:
+    rig.fill(1, saw())
+    start(rig)
+    rig.do("/slot/1/quantize", "none")
+    asked = rig.memory.frame
+    rig.do("/slot/1/launch")
+    rig.run(20)
+    assert rig.frame_of_first_sound(asked) - asked < 2
+    assert rig.do("/slot/1/quantize") == "none"
+
+
+def test_what_cannot_be_launched(rig: Rig) -> None:
+    with pytest.raises(MessageError, match="slot 5 is empty"):
+        rig.do("/slot/5/launch")
+    with pytest.raises(MessageError, match="scene 2 is empty"):
+        rig.do("/scene/2/launch")
+    with pytest.raises(MessageError, match="is one of none, 1/16"):
+        rig.do("/slot/5/quantize", "3")
+
+
+def test_gate_plays_while_it_is_held(rig: Rig) -> None:
+    rig.fill(1, saw())
+    rig.do("/slot/1/mode", "gate")
+    rig.do("/slot/1/launch", 1)
+    rig.run(200)
+    assert rig.name(1) == "playing"
+    rig.do("/slot/1/launch", 0)
+    rig.run(50)
+    assert rig.name(1) == "ready"
+    rig.do("/slot/1/mode", "trigger")
+    rig.do("/slot/1/launch")
+    rig.do("/slot/1/release")
+    rig.run(50)
+    assert rig.name(1) == "playing"  # a trigger does not care
+
+
+def test_toggle_starts_and_stops(rig: Rig) -> None:
+    rig.fill(1, saw())
+    rig.do("/slot/1/mode", "toggle")
+    rig.do("/slot/1/launch")
+    rig.run(50)
+    assert rig.name(1) == "playing"
+    rig.do("/slot/1/launch")
+    rig.run(50)
+    assert rig.name(1) == "ready"
+    rig.do("/slot/1/launch")
+    rig.run(50)
+    assert rig.name(1) == "playing"
+
+
+def test_repeat_starts_again_on_every_quantum_while_held(rig: Rig) -> None:
+    rig.fill(1, saw())
+    start(rig)
+    rig.do("/slot/1/mode", "repeat")
+    rig.do("/slot/1/quantize", "1/4")
+    rig.do("/slot/1/launch")
+    rig.run(2200)
+    launches = rig.memory.slot(0).launches
+    assert 4 <= launches <= 5
+    rig.do("/slot/1/release")
+    rig.run(1000)
+    assert rig.memory.slot(0).launches <= launches + 1
+    assert rig.name(1) == "playing"
+
+
+def test_starting_again_does_not_click(rig: Rig) -> None:
+    tone = 0.4 * np.sin(2 * np.pi * 110 * np.arange(BAR) / 48_000)
+    rig.fill(1, np.stack((tone, tone), axis=1))
+    rig.do("/slot/1/launch")
+    rig.run(333)
+    rig.do("/slot/1/launch")
+    out = rig.run(100)[4]
+    assert np.abs(np.diff(out)).max() < 0.05
+
+
+def test_slots_of_a_group_choke_each_other(rig: Rig) -> None:
+    for slot in (1, 2, 3):
+        rig.fill(slot, saw())
+    rig.do("/slot/1/choke", 4)
+    rig.do("/slot/2/choke", 4)
+    for slot in (1, 3):
+        rig.do(f"/slot/{slot}/launch")
+    rig.run(50)
+    rig.do("/slot/2/launch")
+    rig.run(50)
+    assert [rig.name(slot) for slot in (1, 2, 3)] == ["ready", "playing", "playing"]
+
+
+def test_legato_goes_on_where_the_other_was(rig: Rig) -> None:
+    for slot in (1, 2):
+        rig.fill(slot, saw(2), bars=2)
+        rig.do(f"/slot/{slot}/choke", 1)
+        rig.do(f"/slot/{slot}/quantize", "1/4")
+        rig.do(f"/slot/{slot}/legato", 1)
+    start(rig)
+    rig.do("/slot/1/launch")
+    rig.run(2600)
+    before = rig.memory.slot(0)
+    rig.do("/slot/2/launch")
+    rig.run(1000)
+    after = rig.memory.slot(1)
+    assert rig.name(1) == "ready"
+    assert after.position == pytest.approx((rig.memory.frame - before.started) % (2 * BAR), abs=2)
+
+
+def test_scene_plays_a_row_together(rig: Rig) -> None:
+    for slot in (9, 11, 17):
+        rig.fill(slot, saw())
+    rig.do("/slot/11/quantize", "2")
+    begin = start(rig)
+    asked = rig.memory.frame
+    rig.do("/scene/2/launch")
+    rig.run(4200)
+    assert rig.frame_of_first_sound(asked) == begin + 2 * BAR  # the latest of their quanta
+    assert [rig.name(slot) for slot in (9, 11, 17)] == ["playing", "playing", "ready"]
+    rig.do("/scene/2/stop")
+    rig.run(4200)
+    assert [rig.name(slot) for slot in (9, 11)] == ["ready", "ready"]
+
+
+def test_loop_off_plays_once(rig: Rig) -> None:
+    rig.fill(1, saw())
+    rig.do("/slot/1/loop", 0)
+    rig.do("/slot/1/launch")
+    rig.run(2300)
+    assert rig.name(1) == "ready"
+    assert rig.do("/slot/1/loop") == 0
+
+
+def test_gain_of_a_slot(rig: Rig) -> None:
+    rig.fill(1, np.full((BAR, 2), 0.5))
+    rig.do("/slot/1/launch")
+    rig.run(50)
+    rig.do("/slot/1/gain", -6.0206)
+    out = rig.run(50)[4]
+    assert out[-1] == pytest.approx(0.25, rel=1e-3)
+    assert np.abs(np.diff(out)).max() < 0.01
+    rig.do("/slot/1/gain", -90)
+    assert rig.run(50)[4][-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("action", "index", "group", "expected"),
+    [("next", 2, [0, 2, 5], 5), ("next", 5, [0, 2, 5], 0), ("previous", 0, [0, 2, 5], 5), ("first", 5, [0, 2, 5], 0),
+     ("last", 0, [0, 2, 5], 5), ("other", 0, [0], None), ("any", 0, [0], 0), ("next", 3, [], None)],
+)  # fmt: skip
+def test_which_slot_follows(action: str, index: int, group: list[int], expected: int | None) -> None:
+    assert next_slot(action, index, group, 1) == expected
+
+
+def test_other_is_never_the_same_and_reaches_all() -> None:
+    seen = {next_slot("other", 2, [0, 2, 5], seed) for seed in range(40)}
+    assert seen == {0, 5}
+
+
+def test_follow_action_comes_on_its_bar(rig: Rig) -> None:
+    rig.fill(1, saw())
+    rig.fill(2, saw(level=0.6))
+    rig.do("/slot/1/follow", "next", 2)
+    begin = start(rig)
+    rig.do("/slot/1/launch")
+    rig.run(2000 + 4000 + 300)
+    assert [rig.name(1), rig.name(2)] == ["ready", "playing"]
+    assert rig.memory.slot(1).started % BAR == begin % BAR
+    assert rig.memory.slot(1).started == begin + 3 * BAR
+
+
+def test_follow_stop(rig: Rig) -> None:
+    rig.fill(1, saw())
+    rig.do("/slot/1/follow", "stop")
+    start(rig)
+    rig.do("/slot/1/launch")
+    rig.run(2000 + 2000 + 300)
+    assert rig.name(1) == "ready"
+
+
+def test_clip_follows_the_tempo_in_its_place(rig: Rig) -> None:
+    """After a change of tempo the clip has its bars' new length, and its beats lie on the clock's."""
+    clicks = np.zeros((2 * BAR, 2), np.float32)
+    for beat in range(8):
+        at = beat * BEAT
+        clicks[at : at + 2400, :] = (0.8 * np.exp(-np.arange(2400) / 600) * np.sin(np.arange(2400) * 0.1))[:, None]
+    rig.fill(1, clicks, bars=2)
+    start(rig)
+    rig.do("/slot/1/launch")
+    rig.run(2500)
+    rig.do("/clock/tempo", 132.0)
+    rig.run(4000, until=lambda: rig.session.state.slots[0].sounding_tempo == 132.0)
+    rig.run(3000)
+    view = rig.memory.slot(0)
+    assert view.frames == round(8 * 60 / 132 * 48_000)
+    assert rig.name(1) == "playing"
+    begin = rig.memory.frame
+    out = np.abs(rig.run(4000)[4])
+    clock = rig.session.state.clock
+    level = 0.25 * out.max()
+    found = [i for i in range(1000, len(out)) if out[i] > level and out[i - 1000 : i].max() < level]
+    off = [abs(clock.beat_at(begin + i) - round(clock.beat_at(begin + i))) * 60 / 132 * 1000 for i in found]
+    assert len(found) >= 6
+    assert max(off) < 8.0, off
+    rig.do("/clock/tempo", 120.0)
+    rig.run(3000)
+    assert rig.memory.slot(0).frames == 2 * BAR  # as it was made
+
+
+def test_drift_is_corrected_without_a_click(rig: Rig) -> None:
+    tone = 0.3 * np.sin(2 * np.pi * 100 * np.arange(BAR) / 48_000)
+    rig.fill(1, np.stack((tone, tone), axis=1))
+    start(rig)
+    rig.do("/slot/1/launch")
+    rig.run(2500)
+    clock = rig.session.state.clock
+    rig.session.set_clock(clock.with_tempo(120.2, rig.memory.frame))  # too little to be stretched to
+    out = rig.run(8000)[4]
+    view = rig.memory.slot(0)
+    beat = rig.session.state.clock.beat_at(rig.memory.frame)
+    launched = rig.session.state.slots[0].launch_beat
+    assert launched is not None
+    wanted = (beat - launched) % 4 / 4 * view.frames
+    off = abs((view.position - wanted + view.frames / 2) % view.frames - view.frames / 2)
+    assert off < 200
+    assert np.abs(np.diff(out)).max() < 0.02
+
+
+def test_files_come_and_go(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAMD_HOME", str(tmp_path))
+    (tmp_path / "clips").mkdir()
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "clips" / "loop.wav", rng.uniform(-0.5, 0.5, (44_100 * 2, 1)), 44_100)
+    (tmp_path / "clips" / "text.wav").write_text("no sound")
+
+    async def go() -> None:
+        rig.do("/slot/3/load", "loop.wav")
+        assert rig.name(3) == "rendering"
+        await asyncio.gather(*rig.session.tasks)
+        assert rig.name(3) == "ready"
+        assert (rig.clip_of(3).bars, round(rig.clip_of(3).tempo)) == (1, 120)
+        rig.do("/slot/3/save", "kept/again.flac")
+        await asyncio.gather(*rig.session.tasks)
+        again, rate = soundfile.read(tmp_path / "clips" / "kept" / "again.flac")
+        assert (rate, len(again)) == (48_000, rig.clip_of(3).frames)
+        for path, says in (("../x.wav", "leads out"), ("/etc/passwd", "absolute"), ("none.wav", "no file"), ("text.wav", "no audio")):
+            with pytest.raises(JamdError, match=says):
+                rig.do("/slot/4/load", path)
+        with pytest.raises(MessageError, match="already"):
+            rig.do("/slot/3/save", "kept/again.flac")
+        with pytest.raises(MessageError, match="empty"):
+            rig.do("/slot/4/save", "x.wav")
+        rig.do("/slot/5/load", "kept/again.flac")
+        await asyncio.gather(*rig.session.tasks)
+        assert rig.clip_of(5).bars == 1
+        rig.do("/slot/3/clear")
+        await asyncio.sleep(0.1)
+        assert rig.name(3) == "empty"
+        assert rig.memory.slot(2).state == SlotState.EMPTY
+
+    asyncio.run(go())
+
+
+def test_new_clip_waits_for_the_bar_when_the_old_one_plays(rig: Rig) -> None:
+    rig.fill(1, np.full((BAR, 2), 0.2))
+    begin = start(rig)
+    rig.do("/slot/1/launch")
+    rig.run(2500)
+    asked = rig.memory.frame
+    rig.fill(1, np.full((BAR, 2), 0.4))
+    rig.run(2500)
+    assert rig.frame_of_first_sound(asked, above=0.21) == pytest.approx(begin + 2 * BAR, abs=240)
+    assert rig.name(1) == "playing"
