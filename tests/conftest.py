@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -26,6 +27,23 @@ def wait_until(check: Callable[[], object], seconds: float = 10.0, what: str = "
     pytest.fail(f"{what} did not happen within {seconds:g} s")
 
 
+def _free_dead_servers() -> None:
+    """A killed server (a test run that was cut off) keeps its place among the eight of JACK's registry until one of its name ends well."""
+    registry = Path("/dev/shm/jack-shm-registry")
+    if not registry.exists():
+        return
+    names = {name.decode() for name in re.findall(rb":(jamd-[\w-]+):", registry.read_bytes())}
+    for name in names:
+        if subprocess.run(["pgrep", "-f", f"jackd -n {name} "], capture_output=True).returncode == 0:
+            continue
+        server = subprocess.Popen(
+            ["jackd", "-n", name, "-d", "dummy", "-r", "48000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(0.5)
+        server.terminate()
+        server.wait(timeout=10)
+
+
 @pytest.fixture(scope="session")
 def jack_server() -> Iterator[str]:
     """A JACK server of our own with the dummy driver; every client of this process and its children uses it."""
@@ -38,6 +56,7 @@ def jack_server() -> Iterator[str]:
     name = f"jamd-test-{uuid.uuid4().hex[:8]}"
     before = os.environ.get("JACK_DEFAULT_SERVER")
     os.environ["JACK_DEFAULT_SERVER"] = name
+    _free_dead_servers()
     server = subprocess.Popen(
         ["jackd", "-n", name, "-d", "dummy", "-r", "48000", "-p", "128"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

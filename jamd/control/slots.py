@@ -14,9 +14,8 @@ from jamd.contract.errors import MessageError
 from jamd.contract.layout import AudioOp, SlotState
 from jamd.contract.parameters import SLOTS
 from jamd.control.clips import Clips
-from jamd.control.desk import Desk
 from jamd.control.follow import next_slot
-from jamd.control.mixer import linear
+from jamd.control.slot_setups import SlotSetups
 from jamd.control.state import Slot, SlotName
 
 ROW = 8
@@ -27,15 +26,12 @@ SETTLED = 2048
 """Frames after which a launch or stop is done."""
 
 
-class Slots(Desk):
+class Slots(SlotSetups):
     """Actions of `/slot/N/...` and `/scene/N/...`; indices count from 0."""
 
     def __init__(self, session: Any) -> None:
         super().__init__(session)
         self.clips = Clips(self)
-
-    def slot(self, index: int) -> Slot:
-        return self.state.slots[index]
 
     # --- filling --------------------------------------------------------------------------------------------------------
 
@@ -189,44 +185,6 @@ class Slots(Desk):
 
     def _sounds(self, index: int) -> bool:
         return self.session.memory.slot(index).state in (SlotState.PLAYING, SlotState.STOPPING)
-
-    # --- set-up ---------------------------------------------------------------------------------------------------------
-
-    def quantize(self, index: int, quantum: str) -> None:
-        self.slot(index).setup.quantize = quantum
-
-    def mode(self, index: int, mode: str) -> None:
-        slot = self.slot(index)
-        slot.setup.mode = mode
-        slot.held, slot.repeat_at = False, None
-
-    def loop(self, index: int, on: int) -> None:
-        self.slot(index).setup.loop = on
-        self.push(AudioOp.SLOT_LOOP, self.now, index, float(on))
-
-    def legato(self, index: int, on: int) -> None:
-        self.slot(index).setup.legato = on
-
-    def gain(self, index: int, decibels: float) -> None:
-        self.slot(index).setup.gain_db = decibels
-        self.push(AudioOp.SLOT_GAIN, self.now, index, linear(decibels))
-
-    def choke(self, index: int, group: int) -> None:
-        self.slot(index).setup.choke = group
-
-    def follow(self, index: int, action: str, bars: int | None) -> None:
-        setup = self.slot(index).setup
-        setup.follow, setup.follow_bars = action, bars or 0
-
-    def name(self, index: int, text: str) -> None:
-        if len(text) > 64:
-            raise MessageError("a name has at most 64 characters", code="range")
-        self.slot(index).setup.name = text
-
-    def value(self, action: str, which: Any) -> Any:
-        setup = self.slot(which).setup
-        names = {"gain": "gain_db"}
-        return getattr(setup, names.get(action, action))
 
     # --- in time --------------------------------------------------------------------------------------------------------
 
