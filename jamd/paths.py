@@ -43,3 +43,12 @@ def maps_folder() -> Path:
 def state_folder() -> Path:
     """What survives a restart: slots, mixer, connections."""
     return data_folder() / "state"
+
+
+def adapters_folder() -> Path:
+    return data_folder() / "adapters"
+
+
+def shipped_adapters() -> Path:
+    """Those that come with the program."""
+    return Path(__file__).resolve().parents[1] / "model" / "weights" / "adapters"

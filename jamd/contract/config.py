@@ -49,7 +49,8 @@ class MidiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outputs: list[str] = []
     """The same for outputs: pads that show the slots."""
     lights: str = "auto"
-    """Kind of the pads: auto goes by the port's name; launchpad, apc-mini, generic...; none."""
+    """Kind of the pads: auto goes by the port's name; or apc40_mk2, apc_mini, apc_mini_mk2, launchpad_mini_mk3, launchpad_mk2,
+    launchpad_pro_mk3, launchpad_s, launchpad_x, notes; or none."""
     launch_channel: int = 10
     launch_note: int = 36
     """Note that launches slot 1; the next 15 launch the next slots."""

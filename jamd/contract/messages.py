@@ -64,6 +64,10 @@ class EngineState(Message, frozen=True):
     jam_until: int | None = None
     trade: int = 0
     trade_bar: int = 0
+    loaded: dict[str, str] = {}
+    """Adapters that are to be in memory, to their folders."""
+    adapters: list[tuple[str, float]] = []
+    """Those that play."""
 
 
 class SetClock(Message, frozen=True):
@@ -127,6 +131,24 @@ class JournalOn(Message, frozen=True):
     """The engine is to report everything that it is told since the jam began, and from now on; or no longer."""
 
     on: bool
+
+
+class AdapterLoad(Message, frozen=True):
+    """From disk to memory."""
+
+    name: str
+    folder: str
+
+
+class AdapterUnload(Message, frozen=True):
+    name: str
+
+
+class AdapterUse(Message, frozen=True):
+    """What plays from a frame on: names with strengths, none for the base alone. All of them are loaded."""
+
+    adapters: list[tuple[str, float]]
+    frame: int
 
 
 class RenderClip(Message, frozen=True):
@@ -214,6 +236,15 @@ class EngineInput(Message, frozen=True):
     frame: int
     text: str
     """JSON."""
+
+
+class AdapterEvent(Message, frozen=True):
+    """The state of an adapter has changed: registered, staging, ready, active, failed."""
+
+    name: str
+    state: str
+    text: str = ""
+    digest: str = ""
 
 
 class EngineError(Message, frozen=True):
@@ -325,5 +356,6 @@ AnyMessage = (
     Hello | Shutdown | EngineState | SetClock | SetChart | SetChord | SetParam | SetPart | SetStyle | JamStart | JamStop | Panic
     | RenderClip | EngineProgress | EngineReady | EngineStatus | ClipReady | ClipFailed | Applied | EngineError | ClipAttach
     | ClipDetach | AudioReady | ClipAttached | ClipDetached | AudioFault | StopChild | Ready | SetTrade | JournalOn | EngineInput
+    | AdapterLoad | AdapterUnload | AdapterUse | AdapterEvent
     | ClipStretch | Connect | Connections | SetLatency | RecordStart | RecordStop | RecordEvent
 )  # fmt: skip

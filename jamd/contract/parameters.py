@@ -43,7 +43,7 @@ PARAMETERS: Final = (
     Parameter("seed", 0, 2**31 - 1, 0, "", "Seed of the next start; 0: another each time", "int"),
 )
 PARAMETER_BY_NAME: Final = {parameter.name: parameter for parameter in PARAMETERS}
-TOPICS: Final = ("clock", "meters", "slots", "engine", "params", "log", "record", "midi", "all")
+TOPICS: Final = ("clock", "meters", "slots", "adapters", "engine", "params", "log", "record", "midi", "all")
 SCENES: Final = 8
 SOURCES: Final = ("internal", "jack", "midi", "link")
 QUANTA: Final = ("none", "1/16", "1/8", "1/4", "1/2", "1", "2", "4", "8")
@@ -125,6 +125,17 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("/scene/N/launch", "slots.launch_scene", "Plays the slots of a row of eight together"),
     Route("/scene/N/stop", "slots.stop_scene", "Stops the slots of a row of eight together"),
 
+    Route("/adapter/list", "adapters.tell_all", "Answers /adapter/list with every adapter and its state as JSON"),
+    Route("/adapter/load", "adapters.load", "From disk to memory", (Argument("name", "string"),)),
+    Route("/adapter/unload", "adapters.unload", "From memory; the files stay", (Argument("name", "string"),)),
+    Route("/adapter/use", "adapters.use", "Plays with this adapter from the next bar on; base for none",
+          (Argument("name", "string"), Argument("strength", "float", 0.0, 2.0, 1.0, "", True)), True),
+    Route("/adapter/blend", "adapters.blend", "Plays with several adapters at once, each with its strength, from the next bar on",
+          (Argument("name", "string"), Argument("strength", "float", 0.0, 2.0, 1.0)),
+          more=(Argument("name", "string"), Argument("strength", "float", 0.0, 2.0, 1.0))),
+    Route("/adapter/strength", "adapters.strength", "How much of the adapters that play is heard, all together",
+          (Argument("strength", "float", 0.0, 2.0, 1.0),), True),
+
     Route("/record/start", "recording.start", "Records mix, jam, slots and inputs, and every command, into a folder of the sessions folder",
           (Argument("folder", "string", optional=True),)),
     Route("/record/stop", "recording.stop", "Ends the recording"),
@@ -132,7 +143,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("/midi/learn", "midi.learn", "The next control that is touched acts on this address",
           (Argument("address", "string"), Argument("low", "float", optional=True), Argument("high", "float", optional=True),
            Argument("curve", "choice", default="linear", optional=True, choices=CURVES),
-           Argument("mode", "choice", optional=True, choices=BINDING_MODES))),
+           Argument("mode", "choice", optional=True, choices=BINDING_MODES),
+           Argument("pickup", "int", 0, 1, 0, optional=True))),
     Route("/midi/cancel", "midi.cancel", "Learns nothing after all"),
     Route("/midi/forget", "midi.forget", "Takes what was learned for an address (or `all`) back", (Argument("address", "string"),)),
     Route("/midi/defaults", "midi.defaults", "Pads on channel 10 and chords on channel 1 without learning", (_switch(1),), True),

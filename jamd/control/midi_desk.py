@@ -15,13 +15,13 @@ from jamd.contract.errors import JamdError, MessageError
 from jamd.contract.folders import inside
 from jamd.contract.parameters import find
 from jamd.control.desk import Desk
-from jamd.control.midi.bindings import Binding
+from jamd.control.midi.bindings import Binding, as_number
 from jamd.control.midi.files import Defaults
 from jamd.control.midi.lights import PadLights
 from jamd.control.midi.map import MidiMap
 from jamd.control.midi.pads import PadDevice, device_for, devices
 
-JACK_PORT = ""
+JACK_PORT = "midi_in"
 """The JACK port's name in the map; others have those of the configuration."""
 SUFFIXES = (".toml", ".json")
 LIGHTS_EVERY = 8
@@ -56,12 +56,9 @@ class MidiDesk(Desk):
 
     def _value_of(self, address: str) -> float | None:
         route, number = find(address)
-        if not route.setter:
+        if not route.setter or not route.arguments:
             return None
-        value = self.session.value(route, number)
-        if isinstance(value, str) and route.arguments and value in route.arguments[0].choices:
-            return float(route.arguments[0].choices.index(value))
-        return float(value) if isinstance(value, int | float) else None
+        return as_number(route.arguments[0], self.session.value(route, number))
 
     def hear(self, message: bytes, frame: int, port: str = JACK_PORT) -> None:
         """A message that came in at a frame."""
@@ -109,8 +106,8 @@ class MidiDesk(Desk):
 
     # --- actions --------------------------------------------------------------------------------------------------------
 
-    def learn(self, address: str, low: float | None, high: float | None, curve: Any, mode: Any) -> None:
-        self.map.learn(address, low, high, curve, mode=mode)
+    def learn(self, address: str, low: float | None, high: float | None, curve: Any, mode: Any, pickup: int | None) -> None:
+        self.map.learn(address, low, high, curve, mode=mode, pickup=bool(pickup))
 
     def cancel(self) -> None:
         self.map.cancel()

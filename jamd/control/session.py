@@ -21,6 +21,7 @@ from jamd.contract.errors import MessageError
 from jamd.contract.memory import AudioMemory
 from jamd.contract.parameters import find
 from jamd.contract.units import SAMPLE_RATE
+from jamd.control.adapters import Adapters
 from jamd.control.band import Band
 from jamd.control.desk import Desk
 from jamd.control.journal import Kind
@@ -63,8 +64,10 @@ class Session:
         self.slots = Slots(self)
         self.mixer = Mixer(self)
         self.recording = Recording(self)
+        self.adapters = Adapters(self)
         self.desks: dict[str, Desk] = {
             "transport": self.transport, "band": self.band, "slots": self.slots, "mixer": self.mixer, "recording": self.recording,
+            "adapters": self.adapters,
         }  # fmt: skip
 
     def add_desk(self, name: str, desk: Desk) -> None:
@@ -74,7 +77,7 @@ class Session:
     # --- in -------------------------------------------------------------------------------------------------------------
 
     def perform(self, address: str, values: Sequence[Any], via: Kind = "osc") -> Any:
-        """One message: checked, then done. A setter without arguments gives its value; else None.
+        """One message: checked, then done. A setter without arguments gives its value; else None, or what the action answers.
 
         Raises:
             JamdError: it cannot be done; nothing has changed.
@@ -86,14 +89,14 @@ class Session:
         desk, _, name = route.action.partition(".")
         action = getattr(self.desks[desk], name)
         if number:
-            action(number - 1, *arguments)
+            answer = action(number - 1, *arguments)
         elif route.name:
-            action(route.name, *arguments)
+            answer = action(route.name, *arguments)
         else:
-            action(*arguments)
+            answer = action(*arguments)
         self.changes += 1
         self.journal(via, address, list(values))
-        return None
+        return answer
 
     def value(self, route: Route, number: int) -> Any:
         """The current value of a setter."""
@@ -135,7 +138,7 @@ class Session:
         return m.EngineState(
             clock=s.clock, chart_text=s.chart_text, chart_bar=s.chart_bar, chord_text=s.chord_text or None, chord_beat=s.chord_beat,
             params=dict(s.params), parts=dict(s.parts), style=s.style, jam_from=s.jam_from, jam_until=s.jam_until,
-            trade=s.trade, trade_bar=s.trade_bar,
+            trade=s.trade, trade_bar=s.trade_bar, loaded=self.adapters.wanted(), adapters=s.adapters,
         )  # fmt: skip
 
     # --- what comes back ------------------------------------------------------------------------------------------------
@@ -165,6 +168,8 @@ class Session:
                 state.audio = {"backend": message.backend, "rate": message.rate, "block": message.block, "ports": message.ports}
             case m.AudioFault() | m.EngineError():
                 self.log(message.message)
+            case m.AdapterEvent():
+                self.adapters.take(message)
             case m.Connections():
                 state.connections = message.pairs
             case m.EngineInput() | m.RecordEvent():
@@ -195,6 +200,7 @@ class Session:
     def engine_gone(self) -> None:
         self.state.engine = {"ready": False, "progress": "the engine is being started again"}
         self.slots.renders_are_lost()
+        self.adapters.engine_gone()
 
     def close(self) -> None:
         """The daemon ends."""
@@ -245,6 +251,7 @@ class Session:
         return {
             "version": __version__, "uptime_ms": self.uptime_ms, "clock": self.transport.view(), "jam": self.band.view(),
             "engine": self.state.engine, "audio": self.audio_view(), "slots": self.slots.view(), "record": self.recording.view(),
+            "adapters": {"playing": self.state.adapters, "strength": self.state.adapter_strength, "memory": self.state.loaded},
             **self.params_view(),
         }  # fmt: skip
 

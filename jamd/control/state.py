@@ -109,6 +109,11 @@ class State(msgspec.Struct):
     slots: list[Slot] = msgspec.field(default_factory=lambda: [Slot() for _ in range(SLOTS)])
     requests: int = 0
     connections: list[tuple[str, str]] = []
+    loaded: dict[str, str] = {}
+    """Adapters that are to be in the engine's memory, to their state there."""
+    adapters: list[tuple[str, float]] = []
+    """Those that play, or will from the next bar."""
+    adapter_strength: float = 1.0
     recording: str = ""
     """Folder of the take that is being recorded."""
     engine: dict[str, Any] = {}

@@ -15,7 +15,9 @@ LIGHT = [
     "model.corpus.render", "model.style.words", "model.corpus.sounds", "model.corpus.sampler", "model.corpus.effects",
     "model.corpus.real", "model.corpus.personas", "model.corpus.captions", "model.corpus.sources", "model.style.config",
     "jamd.contract.prompts", "bridges.link", "bridges.jack.transport", "jamd.control.sync.follower", "jamd.control.sync.midi_clock",
-    "jamd.contract.steady", "jamd.audio.recorder", "jamd.audio.stretch", "jamd.control.midi",
+    "jamd.contract.steady",
+    "jamd.control.midi.map", "jamd.control.midi.lights", "bridges.midi.__main__",
+    "jamd.audio.recorder", "jamd.audio.stretch", "jamd.control.midi",
 ]  # fmt: skip
 
 

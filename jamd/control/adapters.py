@@ -1,0 +1,150 @@
+"""The adapters' desk: what lies on disk, what is in the engine's memory, what plays from the next bar on.
+
+What is in a file is the engine's to judge; here only names and manifests are read. A change is for everything that the model plays:
+the jam from the bar line on, and clips that are rendered after it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jamd import paths
+from jamd.contract import messages as m
+from jamd.contract.errors import MessageError
+from jamd.contract.folders import inside
+from jamd.control.desk import Desk
+
+BASE = "base"
+MANIFEST = "manifest.json"
+SHOWN = ("base", "created", "rank", "alpha", "targets", "style", "scores", "guards")
+
+
+def find_adapter(name: str) -> Path:
+    """The folder of an adapter: the musician's own, then those that came with the program.
+
+    Raises:
+        MessageError: there is none of that name.
+    """
+    for root in (paths.adapters_folder(), paths.shipped_adapters()):
+        folder = inside(root, name)
+        if (folder / MANIFEST).is_file():
+            return folder
+    raise MessageError(f"there is no adapter {name!r}: /adapter/list says which there are", code="adapter")
+
+
+def adapters_on_disk() -> dict[str, Path]:
+    """Name to folder; the musician's own hide those of the same name that came with the program."""
+    found: dict[str, Path] = {}
+    for root in (paths.shipped_adapters(), paths.adapters_folder()):
+        if root.is_dir():
+            found |= {path.parent.name: path.parent for path in sorted(root.glob(f"*/{MANIFEST}")) if not path.parent.name.startswith(".")}
+    return found
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What a manifest says, of the things that are shown; nothing if it cannot be read."""
+    try:
+        values = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return {}
+    return {key: values[key] for key in SHOWN if key in values} if isinstance(values, dict) else {}
+
+
+class Adapters(Desk):
+    """Actions of `/adapter/...`."""
+
+    _waiting: list[tuple[str, float]] | None = None
+    """What is to play once all of it is in memory."""
+
+    def wanted(self) -> dict[str, str]:
+        """Adapters that are to be in memory, to their folders; for an engine that has just come up."""
+        known = adapters_on_disk()
+        return {name: str(known[name]) for name in self.state.loaded if name in known}
+
+    def tell_all(self) -> str:
+        return json.dumps(self.view())
+
+    def load(self, name: str) -> None:
+        if self.state.loaded.get(name) in ("staging", "ready", "active"):
+            return
+        folder = find_adapter(name)
+        self.session.need_engine()
+        self.send("engine", m.AdapterLoad(name=name, folder=str(folder)))
+        self.state.loaded[name] = "staging"
+
+    def unload(self, name: str) -> None:
+        if name not in self.state.loaded:
+            raise MessageError(f"adapter {name!r} is not in memory", code="adapter")
+        if name in dict(self.state.adapters):
+            raise MessageError(f"adapter {name!r} plays: use another one first", code="adapter")
+        self.send("engine", m.AdapterUnload(name=name))
+
+    def use(self, name: str, strength: float | None) -> None:
+        self._play([] if name == BASE else [(name, 1.0 if strength is None else strength)])
+
+    def blend(self, *pairs: float | str) -> None:
+        if len(pairs) % 2:
+            raise MessageError("/adapter/blend takes names, each with a strength", code="arguments")
+        names = [str(name) for name in pairs[::2]]
+        if len(set(names)) != len(names):
+            raise MessageError("an adapter is named twice", code="arguments")
+        self._play([(name, float(value)) for name, value in zip(names, pairs[1::2], strict=True) if name != BASE])
+
+    def strength(self, value: float) -> None:
+        self.state.adapter_strength = value
+        if self.state.adapters:
+            self._tell(self.state.adapters, self.now)
+
+    def _play(self, wanted: list[tuple[str, float]]) -> None:
+        for name, _ in wanted:
+            find_adapter(name)
+        self.session.need_engine()
+        for name, _ in wanted:
+            self.load(name)
+        if any(self.state.loaded.get(name) == "staging" for name, _ in wanted):
+            self._waiting = wanted
+            return
+        self._waiting = None
+        clock = self.clock
+        frame = clock.next_bar(self.ahead(self.session.config.engine.change_ms))[0] if clock.playing else self.now
+        self.state.adapters = wanted
+        self._tell(wanted, frame)
+
+    def _tell(self, wanted: list[tuple[str, float]], frame: int) -> None:
+        total = self.state.adapter_strength
+        self.send("engine", m.AdapterUse(adapters=[(name, value * total) for name, value in wanted], frame=frame))
+
+    def take(self, message: m.AdapterEvent) -> None:
+        """The engine has done something with an adapter, or could not."""
+        state, name = self.state, message.name
+        if message.state in ("registered", "failed"):
+            state.loaded.pop(name, None)
+            if message.state == "failed":
+                self.log(f"adapter {name}: {message.text}")
+                self._waiting = None if name in dict(self._waiting or []) else self._waiting
+                state.adapters = [pair for pair in state.adapters if pair[0] != name]
+            return
+        state.loaded[name] = message.state
+        waiting = self._waiting
+        if waiting is not None and all(state.loaded.get(one) in ("ready", "active") for one, _ in waiting):
+            self._play(waiting)
+
+    def engine_gone(self) -> None:
+        """A new engine reads them all again."""
+        self.state.loaded = dict.fromkeys(self.state.loaded, "staging")
+
+    def view(self) -> dict[str, Any]:
+        state = self.state
+        playing = dict(state.adapters)
+        rows = []
+        for name, folder in adapters_on_disk().items():
+            row = {"name": name, "state": state.loaded.get(name, "registered"), "own": folder.parent == paths.adapters_folder()}
+            rows.append(row | read_manifest(folder) | ({"strength": playing[name]} if name in playing else {}))
+        return {"playing": [list(pair) for pair in state.adapters], "strength": state.adapter_strength, "adapters": rows}
+
+    def value(self, action: str, which: Any) -> Any:
+        if action == "strength":
+            return self.state.adapter_strength
+        return self.state.adapters[0][0] if self.state.adapters else BASE

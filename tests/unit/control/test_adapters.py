@@ -1,0 +1,102 @@
+"""The adapters' desk: names, states, and the bar from which they play. What is in a file is tested with the engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jamd.contract import messages as m
+from jamd.contract.errors import MessageError
+from tests.unit.control.rig import Rig
+
+BAR = 4 * 24_000
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    monkeypatch.setenv("JAMD_HOME", str(tmp_path))
+    for name in ("petra", "luis"):
+        folder = tmp_path / "adapters" / name
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_text(json.dumps({"base": "small", "rank": 8, "scores": {"fad": 3.5}}))
+    rig = Rig()
+    yield rig
+    rig.close()
+
+
+def answer(rig: Rig, state: str = "ready", text: str = "") -> None:
+    """The engine's part."""
+    for message in list(rig.sent):
+        if isinstance(message, m.AdapterLoad):
+            rig.send(m.AdapterEvent(name=message.name, state=state, text=text))
+            rig.sent.remove(message)
+
+
+def used(rig: Rig) -> list[m.AdapterUse]:
+    return [message for message in rig.sent if isinstance(message, m.AdapterUse)]
+
+
+def test_list_says_what_is_there(rig: Rig) -> None:
+    rig.do("/adapter/load", "petra")
+    answer(rig)
+    rows = {row["name"]: row for row in json.loads(rig.do("/adapter/list"))["adapters"]}
+    assert rows["petra"]["state"] == "ready"
+    assert rows["luis"] | {"own": True, "state": "registered", "rank": 8} == rows["luis"]
+
+
+def test_use_loads_first_and_plays_from_the_bar(rig: Rig) -> None:
+    rig.do("/clock/play")
+    rig.run(500)
+    rig.do("/adapter/use", "petra", 0.7)
+    assert used(rig) == []
+    assert rig.do("/adapter/use") == "base"
+    answer(rig)
+    (use,) = used(rig)
+    begin = rig.session.state.clock.segments[0].frame
+    assert use.adapters == [("petra", pytest.approx(0.7))]
+    assert use.frame > rig.memory.frame
+    assert (use.frame - begin) % BAR == 0
+    assert rig.do("/adapter/use") == "petra"
+    rig.do("/adapter/use", "base")
+    assert used(rig)[-1].adapters == []
+
+
+def test_blend_and_its_knob(rig: Rig) -> None:
+    rig.do("/adapter/blend", "petra", 0.5, "luis", 0.25)
+    answer(rig)
+    assert used(rig)[-1].adapters == [("petra", 0.5), ("luis", 0.25)]
+    rig.do("/adapter/strength", 0.5)
+    assert used(rig)[-1].adapters == [("petra", 0.25), ("luis", 0.125)]
+    assert rig.do("/adapter/strength") == 0.5
+    for wrong in (("petra", 0.5, "petra", 0.1), ("petra", 0.5, "luis")):
+        with pytest.raises(MessageError):
+            rig.do("/adapter/blend", *wrong)
+
+
+def test_what_is_refused_changes_nothing(rig: Rig) -> None:
+    rig.do("/adapter/use", "petra")
+    answer(rig)
+    rig.do("/adapter/use", "luis")
+    answer(rig, "failed", "made for another base")
+    assert rig.do("/adapter/use") == "petra"
+    assert rig.session.state.loaded == {"petra": "ready"}
+    assert "another base" in rig.log[-1]
+    for name in ("nobody", "../petra", "/etc", ""):
+        with pytest.raises(MessageError):
+            rig.do("/adapter/use", name)
+    with pytest.raises(MessageError, match="plays"):
+        rig.do("/adapter/unload", "petra")
+    with pytest.raises(MessageError, match="not in memory"):
+        rig.do("/adapter/unload", "luis")
+
+
+def test_a_new_engine_is_told(rig: Rig) -> None:
+    rig.do("/adapter/use", "petra", 0.5)
+    answer(rig)
+    rig.session.engine_gone()
+    state = rig.session.engine_state()
+    assert set(state.loaded) == {"petra"}
+    assert state.adapters == [("petra", 0.5)]
