@@ -7,8 +7,12 @@ target=${1:?usage: scripts/setup.sh jam|test|bench}
 
 case $target in
   jam) packages="jackd2 liblo-tools" extras="" ;;
-  test) packages="jackd2 liblo-tools fluidsynth fluid-soundfont-gm" extras="[dev]" ;;
-  bench) packages="jackd2 liblo-tools fluidsynth fluid-soundfont-gm" extras="[dev]" ;;
+  test | bench)
+    packages="jackd2 liblo-tools fluidsynth fluid-soundfont-gm" extras="[dev]"
+    # programs that the examples are for; JAMD_PEERS=0 leaves them out (500 MB installed), and what needs them is skipped
+    if [ "${JAMD_PEERS:-1}" = 1 ]; then
+      packages="$packages puredata-core supercollider-server supercollider-language sooperlooper ardour pipewire pipewire-jack wireplumber dbus"
+    fi ;;
   *) echo "setup: no target $target" >&2; exit 2 ;;
 esac
 # python-rtmidi has wheels for the common machines; where pip must compile it, these are wanted too: libjack-jackd2-dev libasound2-dev

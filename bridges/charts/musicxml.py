@@ -7,7 +7,9 @@ and size are bounded, nothing outside the file is read.
 from __future__ import annotations
 
 import io
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -26,6 +28,10 @@ from jamd.contract.errors import ChartError
 MAX_BYTES: Final = 64 << 20
 MAX_DEPTH: Final = 64
 CONTAINER: Final = "META-INF/container.xml"
+_DAMAGED: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError,
+)  # fmt: skip
+"""What the standard library's reader of archives may raise."""
 
 _METRES: Final[Mapping[Fraction, tuple[int, Fraction]]] = {
     Fraction(4): (4, Fraction(1)),
@@ -94,7 +100,7 @@ def unpack(data: bytes) -> bytes:
             if not scores:
                 raise ChartError("the .mxl file holds no score")
             return _member(archive, scores[0])
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except _DAMAGED as error:
         raise ChartError(f"the .mxl file is damaged: {error}") from error
 
 

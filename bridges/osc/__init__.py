@@ -1,21 +1,33 @@
-"""OSC over UDP: packets to messages and back, address patterns, time tags. Parsing and building are python-osc's."""
+"""OSC over UDP: packets to messages and back, address patterns, time tags. Messages are python-osc's; bundles are unfolded here, within bounds."""
 
 from __future__ import annotations
 
-import re
+import struct
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
-from pythonosc.osc_bundle import ParseError as BundleError
+from pythonosc.osc_message import OscMessage as Message
 from pythonosc.osc_message import ParseError
 from pythonosc.osc_message_builder import BuildError, OscMessageBuilder
-from pythonosc.osc_packet import OscPacket
-from pythonosc.osc_packet import ParseError as PacketError
 
+from bridges.osc.patterns import AddressSpace, is_pattern, matching
 from jamd.contract.errors import MessageError
+
+__all__ = ["LARGEST", "AddressSpace", "OscMessage", "build", "is_pattern", "matching", "read_packet"]
+
+LARGEST: Final = 65_507
+"""Bytes of the largest UDP datagram."""
+MOST: Final = 1024
+"""Messages in a bundle."""
+MOST_ARGUMENTS: Final = 128
+DEEPEST: Final = 8
+IMMEDIATELY: Final = 1
+EPOCH: Final = 2_208_988_800
+"""Seconds from 1900, where time tags begin, to 1970."""
+_TAGS: Final = b"ifsbhdtTFNrm[]"
+_TIME: Final = struct.Struct(">Q")
+_SIZE: Final = struct.Struct(">i")
 
 
 @dataclass(frozen=True)
@@ -36,25 +48,53 @@ def read_packet(data: bytes, now: float | None = None) -> list[OscMessage]:
     Raises:
         MessageError: code `malformed`.
     """
-    if not data or len(data) % 4 or data[:1] not in (b"/", b"#"):
-        raise MessageError("malformed packet: not an OSC message or bundle", code="malformed")
+    out: list[OscMessage] = []
+    _read(data, time.time() if now is None else now, 0.0, 0, out)
+    return out
+
+
+def _malformed(reason: str) -> MessageError:
+    return MessageError(f"malformed packet: {reason}", code="malformed")
+
+
+def _read(data: bytes, now: float, delay: float, depth: int, out: list[OscMessage]) -> None:
+    if len(data) % 4 or data[:1] not in (b"/", b"#"):
+        raise _malformed("not an OSC message or bundle")
+    if data[:1] == b"/":
+        if len(out) >= MOST:
+            raise _malformed(f"more than {MOST} messages in a bundle")
+        out.append(_message(data, delay))
+        return
+    if data[:8] != b"#bundle\0" or len(data) < 16:
+        raise _malformed("not an OSC message or bundle")
+    if depth >= DEEPEST:
+        raise _malformed(f"bundles more than {DEEPEST} deep")
+    (tag,) = _TIME.unpack_from(data, 8)
+    delay = 0.0 if tag == IMMEDIATELY else max(tag / (1 << 32) - EPOCH - now, 0.0)
+    place = 16
+    while place < len(data):
+        (size,) = _SIZE.unpack_from(data, place)
+        place += 4
+        if size <= 0 or place + size > len(data):
+            raise _malformed("an element that does not lie in its bundle")
+        _read(data[place : place + size], now, delay, depth + 1, out)
+        place += size
+
+
+def _message(data: bytes, delay: float) -> OscMessage:
+    """One message; its type tags are looked at first, for the parser passes over those that it does not know."""
+    begin = (data.find(b"\0") & ~3) + 4
+    if data[begin : begin + 1] == b",":
+        tags = data[begin + 1 : max(data.find(b"\0", begin), begin + 1)]
+        if len(tags) > MOST_ARGUMENTS or tags.translate(None, _TAGS):
+            raise _malformed("type tags that are unknown, or too many")
     try:
-        packet = OscPacket(data)
-        wall = time.time() if now is None else now
-        out = []
-        for timed in packet.messages:
-            address = timed.message.address
-            if not address.startswith("/"):
-                raise MessageError(f"malformed packet: address {address!r}", code="malformed")
-            delay = max(float(timed.time) - wall, 0.0) if timed.time else 0.0
-            out.append(OscMessage(address, tuple(timed.message.params), delay))
-        return out
-    except MessageError:
-        raise
-    except (PacketError, BundleError, ParseError) as error:
-        raise MessageError(f"malformed packet: {error}", code="malformed") from error
+        message = Message(data)
+        return OscMessage(message.address, tuple(message.params), delay)
+    except ParseError as error:
+        raise _malformed(str(error.args[0]) if error.args else "a message that cannot be read") from error
     except Exception as error:  # the parser meets whatever bytes come; none of them may stop the daemon
-        raise MessageError(f"malformed packet: {type(error).__name__}", code="malformed") from error
+        raise _malformed(type(error).__name__) from error
 
 
 def build(address: str, *arguments: Any) -> bytes:
@@ -64,60 +104,10 @@ def build(address: str, *arguments: Any) -> bytes:
         MessageError: a value that OSC cannot carry.
     """
     builder = OscMessageBuilder(address=address)
-    for argument in arguments:
-        builder.add_arg(argument)
     try:
+        for argument in arguments:
+            large = isinstance(argument, int) and not -(1 << 31) <= argument < 1 << 31
+            builder.add_arg(argument, "h" if large else None)
         return builder.build().dgram
-    except BuildError as error:
+    except (BuildError, ValueError) as error:
         raise MessageError(f"cannot send {address}: {error}", code="malformed") from error
-
-
-_SPECIAL = frozenset("?*[]{}")
-
-
-def is_pattern(address: str) -> bool:
-    """True if an address holds wildcards."""
-    return not _SPECIAL.isdisjoint(address)
-
-
-@lru_cache(maxsize=512)
-def _compile(pattern: str) -> re.Pattern[str]:
-    out, place = "", 0
-    while place < len(pattern):
-        char = pattern[place]
-        if char == "?":
-            out += "[^/]"
-        elif char == "*":
-            out += "[^/]*"
-        elif char == "[":
-            end = pattern.find("]", place)
-            if end < 0:
-                raise MessageError(f"address pattern {pattern!r} has no closing ]", code="address")
-            body = pattern[place + 1 : end]
-            negated = body.startswith("!")
-            inner = re.sub(r"([\\\]^\[&~|])", r"\\\1", body[1:] if negated else body)
-            out += f"[{'^' if negated else ''}{inner}]" if inner else "(?!)"
-            place = end
-        elif char == "{":
-            end = pattern.find("}", place)
-            if end < 0:
-                raise MessageError(f"address pattern {pattern!r} has no closing }}", code="address")
-            out += "(?:" + "|".join(re.escape(word) for word in pattern[place + 1 : end].split(",")) + ")"
-            place = end
-        else:
-            out += re.escape(char)
-        place += 1
-    try:
-        return re.compile(out)
-    except re.error as error:
-        raise MessageError(f"address pattern {pattern!r}: {error}", code="address") from error
-
-
-def matching(pattern: str, addresses: Sequence[str]) -> list[str]:
-    """Addresses that a pattern of OSC 1.0 matches, in their order.
-
-    Raises:
-        MessageError: code `address`, the pattern is malformed.
-    """
-    compiled = _compile(pattern)
-    return [address for address in addresses if compiled.fullmatch(address)]

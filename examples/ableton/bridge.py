@@ -39,7 +39,7 @@ def encode(address: str, *arguments: int | float | str) -> bytes:
     builder = OscMessageBuilder(address=address)
     for argument in arguments:
         builder.add_arg(argument)
-    return builder.build().dgram
+    return bytes(builder.build().dgram)
 
 
 class Bridge:
@@ -180,11 +180,14 @@ def main() -> int:
     live.bind(("127.0.0.1" if options.live[0] == "127.0.0.1" else "", options.listen))
     jamd = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     jamd.setblocking(False)
-    bridge = Bridge(
-        lambda *message: live.sendto(encode(*message), options.live),
-        lambda *message: jamd.sendto(encode(*message), options.jamd),
-        options.link,
-    )
+
+    def to_live(address: str, *values: int | float | str) -> None:
+        live.sendto(encode(address, *values), options.live)
+
+    def to_jamd(address: str, *values: int | float | str) -> None:
+        jamd.sendto(encode(address, *values), options.jamd)
+
+    bridge = Bridge(to_live, to_jamd, options.link)
     asked = 0.0
     live.settimeout(0.2)
     try:

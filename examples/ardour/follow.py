@@ -32,7 +32,7 @@ def encode(address: str, *arguments: int | float | str) -> bytes:
     builder = OscMessageBuilder(address=address)
     for argument in arguments:
         builder.add_arg(argument)
-    return builder.build().dgram
+    return bytes(builder.build().dgram)
 
 
 def passed(text: str) -> str:

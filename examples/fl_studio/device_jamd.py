@@ -16,6 +16,8 @@ FIRST_NOTE = 36
 SLOTS = 16
 CHANNEL = 9
 """Channel 10, counted from 0: where jamd hears launches and shows lights."""
+STATES = {1: "ready", 64: "waits", 127: "plays"}
+"""What jamd's velocities mean (its controller `notes`); 0 is empty."""
 MASTER_SYNC_VERSION = 18
 """From this version of the API on a script may turn FL Studio's own clock on for its port."""
 
@@ -73,8 +75,8 @@ class Jamd:
         return True
 
     def show(self) -> None:
-        lit = [f"{slot}:{velocity}" for slot, velocity in sorted(self.lights.items()) if velocity]
-        ui.setHintMsg("jamd slots " + (" ".join(lit) or "none"))
+        lit = [f"{slot} {STATES.get(velocity, velocity)}" for slot, velocity in sorted(self.lights.items()) if velocity]
+        ui.setHintMsg("jamd: " + (", ".join(lit) or "all slots empty"))
 
 
 jamd = Jamd()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import time
 from typing import Any
 
@@ -22,14 +23,17 @@ class Jamd:
         builder = OscMessageBuilder(address=address)
         for argument in arguments:
             builder.add_arg(argument)
-        self.socket.send(builder.build().dgram)
+        try:
+            self.socket.send(builder.build().dgram)
+        except ConnectionRefusedError:
+            sys.exit("nobody hears at this port: is jamd running? (jamd run)")
 
     def hear(self, timeout: float = 2.0) -> OscMessage | None:
         """The next message, or None when the time is over; what could not be done comes as `/error address code message`."""
         self.socket.settimeout(max(timeout, 0.001))
         try:
             return OscMessage(self.socket.recv(65536))
-        except TimeoutError:
+        except (TimeoutError, ConnectionRefusedError):
             return None
 
     def ask(self, address: str, timeout: float = 2.0) -> Any:

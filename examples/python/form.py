@@ -43,7 +43,7 @@ def main() -> int:
             if message.address != "/clock":
                 continue
             clock = json.loads(message.params[0])
-            if not clock["playing"] or clock["bar"] == last:
+            if not clock["playing"] or clock["bar"] < 1 or clock["bar"] == last:  # below 1: the upbeat
                 continue
             last = clock["bar"]
             first = first or last

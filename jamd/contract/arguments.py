@@ -77,6 +77,9 @@ class Argument:
         return out
 
 
+PRESSED: Final = Argument("on", "int", 0, 1, 1, "", True)
+
+
 def _name_of(value: Any) -> str:
     return {int: "a number", float: "a number", str: "a string", bytes: "a blob"}.get(type(value), type(value).__name__)
 
@@ -94,6 +97,8 @@ class Route:
     """Which parameter or part it is, for those."""
     more: tuple[Argument, ...] = ()
     """What may follow, again and again."""
+    button: bool = False
+    """Surfaces send 1 for a button that is pressed, and 0, which does nothing, when it is let go."""
 
     @property
     def tags(self) -> str:
@@ -105,6 +110,8 @@ class Route:
         Raises:
             MessageError: code `arguments`, `type` or `range`.
         """
+        if self.button and len(values) == 1:
+            return [PRESSED.check(values[0], address)]
         needed = sum(not argument.optional for argument in self.arguments)
         rest = list(values[len(self.arguments) :])
         if len(values) < needed or (rest and not self.more):
@@ -120,6 +127,8 @@ class Route:
         if self.more:
             out["more"] = [argument.describe() for argument in self.more]
         out["types"] = self.tags
+        if self.button:
+            out["arguments"] = [PRESSED.describe()]
         if self.setter:
             out["get"] = "without arguments"
         return out

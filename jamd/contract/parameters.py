@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -17,6 +18,8 @@ from jamd.contract.errors import MessageError
 from jamd.contract.units import PARTS, TEMPO_MAX, TEMPO_MIN
 
 SLOTS: Final = 64
+SHOWN: Final = 64
+"""Characters of an unknown address that are compared and repeated in the error."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,12 @@ ROUTES: Final[tuple[Route, ...]] = (
            Argument("port", "int", 1, 65535, None, "", True))),
     Route("/unsubscribe", "unsubscribe", "Ends a subscription", (Argument("topic", "string", choices=TOPICS),)),
 
-    Route("/jam/start", "band.start", "The band begins at the next bar of the clock, which starts if it stands"),
-    Route("/jam/stop", "band.stop", "The band ends at the next bar"),
-    Route("/jam/panic", "band.panic", "Silence within 10 ms, everything stopped"),
+    Route("/jam/start", "band.start", "The band begins at the next bar of the clock, which starts if it stands", button=True),
+    Route("/jam/stop", "band.stop", "The band ends at the next bar", button=True),
+    Route("/jam/panic", "band.panic", "Silence within 10 ms, everything stopped", button=True),
     Route("/jam/chart", "band.chart", "A new chart from the next bar", (Argument("chart", "string"),), True),
     Route("/jam/chord", "band.chord", "This chord from the next beat until /jam/chord/resume", (Argument("chord", "string"),), True),
-    Route("/jam/chord/resume", "band.chord_resume", "The chart again from the next beat"),
+    Route("/jam/chord/resume", "band.chord_resume", "The chart again from the next beat", button=True),
     Route("/jam/style", "band.style", "Prompts in plain words, each with a weight if wanted", (Argument("style", "string"),), True,
           more=(Argument("weight", "float", -10.0, 10.0, 1.0), Argument("style", "string"))),
     *(Route(f"/jam/param/{p.name}", "band.param", p.doc, (Argument("value", p.kind, p.low, p.high, p.default, p.unit),), True,
@@ -88,9 +91,9 @@ ROUTES: Final[tuple[Route, ...]] = (
           (Argument("bpm", "float", TEMPO_MIN, TEMPO_MAX, 120.0, "bpm"),), True),
     Route("/clock/source", "transport.source", "Whose clock leads", (Argument("source", "choice", default="internal",
           choices=SOURCES),), True),
-    Route("/clock/play", "transport.play", "Starts the clock, after the count-in"),
-    Route("/clock/stop", "transport.stop", "Stops the clock and all that plays"),
-    Route("/clock/tap", "transport.tap", "Two taps or more, a beat apart, give the tempo"),
+    Route("/clock/play", "transport.play", "Starts the clock, after the count-in", button=True),
+    Route("/clock/stop", "transport.stop", "Stops the clock and all that plays", button=True),
+    Route("/clock/tap", "transport.tap", "Two taps or more, a beat apart, give the tempo", button=True),
     Route("/clock/locate", "transport.locate", "The next bar line is that of this bar; where the clock stands, it starts there",
           (Argument("bar", "int", 1, 100_000, 1, "bars"),)),
     Route("/clock/count_in", "transport.count_in", "Bars of clicks before the clock starts",
@@ -106,8 +109,8 @@ ROUTES: Final[tuple[Route, ...]] = (
            Argument("seed", "int", 0, 2**31 - 1, None, "", True))),
     Route("/slot/N/launch", "slots.launch", "Plays the slot from its quantum on, at once if the clock stands; 0 is a pad let go",
           (Argument("on", "int", 0, 1, 1, "", True),)),
-    Route("/slot/N/release", "slots.release", "The pad was let go: ends a clip in mode gate, and the repeating in mode repeat"),
-    Route("/slot/N/stop", "slots.stop", "Stops the slot on its quantum, at once if the clock stands"),
+    Route("/slot/N/release", "slots.release", "The pad was let go: ends a clip in mode gate, and the repeating in mode repeat", button=True),
+    Route("/slot/N/stop", "slots.stop", "Stops the slot on its quantum, at once if the clock stands", button=True),
     Route("/slot/N/quantize", "slots.quantize", "Where launch and stop fall: notes below a bar, whole bars from 1 up",
           (Argument("quantum", "choice", default="1", choices=QUANTA),), True),
     Route("/slot/N/mode", "slots.mode", "What a pad does: trigger starts, gate plays while held, toggle starts and stops, "
@@ -121,9 +124,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("/slot/N/name", "slots.name", "A name for it", (Argument("name", "string"),), True),
     Route("/slot/N/load", "slots.load", "Fills the slot from a file of the clips folder", (_FILE,)),
     Route("/slot/N/save", "slots.save", "Writes the clip to a file of the clips folder (24-bit WAV or FLAC)", (_FILE,)),
-    Route("/slot/N/clear", "slots.clear", "Empties the slot"),
-    Route("/scene/N/launch", "slots.launch_scene", "Plays the slots of a row of eight together"),
-    Route("/scene/N/stop", "slots.stop_scene", "Stops the slots of a row of eight together"),
+    Route("/slot/N/clear", "slots.clear", "Empties the slot", button=True),
+    Route("/scene/N/launch", "slots.launch_scene", "Plays the slots of a row of eight together", button=True),
+    Route("/scene/N/stop", "slots.stop_scene", "Stops the slots of a row of eight together", button=True),
 
     Route("/adapter/list", "adapters.tell_all", "Answers /adapter/list with every adapter and its state as JSON"),
     Route("/adapter/load", "adapters.load", "From disk to memory", (Argument("name", "string"),)),
@@ -138,14 +141,14 @@ ROUTES: Final[tuple[Route, ...]] = (
 
     Route("/record/start", "recording.start", "Records mix, jam, slots and inputs, and every command, into a folder of the sessions folder",
           (Argument("folder", "string", optional=True),)),
-    Route("/record/stop", "recording.stop", "Ends the recording"),
+    Route("/record/stop", "recording.stop", "Ends the recording", button=True),
 
     Route("/midi/learn", "midi.learn", "The next control that is touched acts on this address",
           (Argument("address", "string"), Argument("low", "float", optional=True), Argument("high", "float", optional=True),
            Argument("curve", "choice", default="linear", optional=True, choices=CURVES),
            Argument("mode", "choice", optional=True, choices=BINDING_MODES),
            Argument("pickup", "int", 0, 1, 0, optional=True))),
-    Route("/midi/cancel", "midi.cancel", "Learns nothing after all"),
+    Route("/midi/cancel", "midi.cancel", "Learns nothing after all", button=True),
     Route("/midi/forget", "midi.forget", "Takes what was learned for an address (or `all`) back", (Argument("address", "string"),)),
     Route("/midi/defaults", "midi.defaults", "Pads on channel 10 and chords on channel 1 without learning", (_switch(1),), True),
     Route("/midi/save", "midi.save", "Writes what was learned to a file of the maps folder", (_FILE,)),
@@ -178,17 +181,39 @@ def find(address: str) -> tuple[Route, int]:
     """
     if address in ADDRESSES:
         return ADDRESSES[address]
-    near = _nearest(address)
-    raise MessageError(f"no address {address}" + (f": did you mean {near}?" if near else ""), code="address")
+    near = _nearest(address[:SHOWN])
+    shown = address if len(address) <= SHOWN else f"{address[:SHOWN]}..."
+    raise MessageError(f"no address {shown}" + (f": did you mean {near}?" if near else ""), code="address")
+
+
+def _pairs(text: str) -> set[str]:
+    return {text[place : place + 2] for place in range(len(text) - 1)}
+
+
+def _index() -> dict[str, list[str]]:
+    """Templates by the pairs of characters in them."""
+    out: dict[str, list[str]] = {}
+    for route in ROUTES:
+        for pair in _pairs(route.template):
+            out.setdefault(pair, []).append(route.template)
+    return out
+
+
+_BY_PAIR: Final = _index()
 
 
 @lru_cache(maxsize=256)
 def _nearest(address: str) -> str | None:
-    """The address that is most like one that does not exist; compared without the numbers, of which there are many."""
-    number = re.search(r"/(\d+)/", address)
-    templates = [route.template for route in ROUTES]
-    plain = re.sub(r"/\d+/", "/N/", address[:64], count=1)
-    near = difflib.get_close_matches(plain, templates, n=1, cutoff=0.6)
+    """The address that is most like one that does not exist; compared without the numbers, of which there are many.
+
+    Whoever sends nonsense does so fast: only the few templates that share most pairs of characters are compared in full.
+    """
+    number = re.search(r"/(\d{1,3})/", address)
+    plain = address if number is None else f"{address[: number.start()]}/N/{address[number.end() :]}"
+    pairs = _pairs(plain)
+    shared = Counter(template for pair in pairs for template in _BY_PAIR.get(pair, ()))
+    likely = [template for template, count in shared.most_common(4) if 2 * count >= 0.4 * (len(pairs) + len(template) - 1)]
+    near = difflib.get_close_matches(plain, likely, n=1, cutoff=0.6)
     if not near:
         return None
     return near[0].replace("/N/", f"/{number[1]}/" if number and 0 < int(number[1]) <= SLOTS else "/1/")

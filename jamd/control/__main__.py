@@ -18,6 +18,8 @@ from jamd.contract.config import Config
 from jamd.contract.errors import JamdError
 from jamd.contract.memory import AudioMemory
 from jamd.control.midi_desk import MidiDesk
+from jamd.control.pacing import Pacing
+from jamd.control.priority import to_the_front
 from jamd.control.server import OscServer
 from jamd.control.session import Session
 from jamd.control.store import Saved, Store, read_snapshot, write_atomically
@@ -38,9 +40,10 @@ class Control:
         self.config = config
         self.memory = memory
         self.channels = ChannelServer(socket, self._message)
+        self.pacing = Pacing(self.channels.send)
         self._snapshot = snapshot
         before = read_snapshot(snapshot)
-        self.session = Session(memory, config, self.channels.send, self._log, before)
+        self.session = Session(memory, config, self.pacing.send, self._log, before)
         self.osc = OscServer(self.session)
         self.store = Store(paths.state_folder(), self._log)
         self.done = asyncio.Event()
@@ -59,6 +62,7 @@ class Control:
             if role == "supervisor":
                 self.done.set()
             elif role == "engine":
+                self.pacing.forget(role)
                 self.session.engine_gone()
             elif role == "audio":
                 self.session.audio_gone()
@@ -70,6 +74,7 @@ class Control:
                 self.channels.send(message.role, m.Shutdown())
         elif isinstance(message, m.Hello):
             if role == "engine" and message.fresh:
+                self.pacing.forget(role)
                 self.channels.send("engine", self.session.engine_state())
             elif role == "audio":
                 self._audio_is_fresh = message.fresh
@@ -116,6 +121,7 @@ class Control:
                 self.session.poll()
             except JamdError as error:  # too many commands wait: the next turn tries again
                 self.osc.log(str(error))
+            self.pacing.poll()
             count += 1
             if count % 5 == 0:
                 self.osc.publish_due()
@@ -123,6 +129,11 @@ class Control:
             await asyncio.sleep(POLL_S)
 
     def _restore(self, midi: MidiDesk) -> None:
+        if not self._is_new:
+            try:
+                self.session.transport.sources.restore()
+            except JamdError as error:
+                self._log(f"the clock leads itself: {error}")
         saved: Saved | None = self.store.load() if self.config.audio.restore else None
         self.session.store = self.store if self.config.audio.restore else None
         if saved is None:
@@ -144,6 +155,7 @@ class Control:
             await self.channels.close()
             midi.close()
             raise JamdError(f"cannot listen on {self.config.osc.host}:{self.config.osc.port}: {error.strerror}", code="osc") from error
+        to_the_front()
         poll = asyncio.create_task(self._poll(midi))
         await self.done.wait()
         await poll

@@ -1,41 +1,36 @@
 """OSC clients: packets to actions of the session, replies, errors and subscriptions.
 
-Every fault of a client ends as `/error address code message` at its own address; nothing a client sends can stop the server.
+Every fault of a client ends as `/error address code message` at its own address; nothing a client sends can stop the server, nor make it
+keep more than a fixed amount.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from bridges.osc import OscMessage, build, is_pattern, matching, read_packet
+from bridges.osc import LARGEST, AddressSpace, OscMessage, build, is_pattern, read_packet
 from jamd import __version__
 from jamd.contract.errors import JamdError, MessageError
-from jamd.contract.parameters import ADDRESSES, TOPICS, describe, find
+from jamd.contract.parameters import ADDRESSES, describe, find
+from jamd.control.guard import BYTES, Guard, check_lengths, cost_of
 from jamd.control.session import Session
+from jamd.control.subscribers import Client, Subscribers, as_json
 
-Client = tuple[str, int]
-EXPIRY_S = 60.0
-
-
-@dataclass
-class Subscription:
-    client: Client
-    topic: str
-    interval: float
-    due: float = 0.0
-    last: str = ""
-
-
-@dataclass
-class _Clients:
-    seen: dict[str, float] = field(default_factory=dict)
-    subscriptions: dict[tuple[Client, str], Subscription] = field(default_factory=dict)
+WAITING: Final = 1024
+"""Messages whose time has not come."""
+WAITING_BYTES: Final = 1 << 20
+AHEAD_S: Final = 600.0
+MATCHES: Final = 128
+"""Addresses that one pattern may name."""
+ERRORS: Final = 8
+"""Replies to one pattern; what else goes wrong is summed up."""
+SHOWN: Final = 64
+SAID: Final = 200
+"""Characters of an address and of a reason in `/error`."""
+TOO_MANY: Final = "too many messages in a second: some are left out"
 
 
 class OscServer(asyncio.DatagramProtocol):
@@ -44,79 +39,156 @@ class OscServer(asyncio.DatagramProtocol):
     def __init__(self, session: Session) -> None:
         self.session = session
         self._transport: asyncio.DatagramTransport | None = None
-        self._clients = _Clients()
-        self._log: deque[str] = deque(maxlen=64)
+        self._guard = Guard()
+        self._space = AddressSpace(tuple(ADDRESSES))
+        self._waiting = 0
+        self._waiting_bytes = 0
+        self._subscribers = Subscribers(session, self.reply)
+        self._own: dict[str, Callable[..., None]] = {
+            "ping": self._ping,
+            "describe": self._describe,
+            "status": self._status,
+            "subscribe": self._subscribers.add,
+            "unsubscribe": self._subscribers.remove,
+        }
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def log(self, line: str) -> None:
         """A line for those who subscribed to `log`."""
-        self._log.append(line)
+        self._subscribers.log(line)
+
+    def publish_due(self) -> None:
+        """Send to subscribers what is due."""
+        self._subscribers.publish_due()
+
+    # --- in -------------------------------------------------------------------------------------------------------------
 
     def datagram_received(self, data: bytes, addr: Client) -> None:
+        if len(data) > BYTES and not self._guard.allows(addr, len(data) / BYTES):  # before any time is spent on reading it
+            self._refuse(addr, "", TOO_MANY)
+            return
         try:
             messages = read_packet(data)
         except MessageError as error:
-            self.error(addr, "", error)
+            if self._guard.allows(addr, 1.0):
+                self.error(addr, "", error)
             return
-        loop = asyncio.get_running_loop()
         for message in messages:
             if message.delay > 0:
-                loop.call_later(message.delay, self.perform, message, addr)
+                self._wait(message, addr, len(data) // len(messages))
             else:
                 self.perform(message, addr)
 
     def error_received(self, exc: Exception) -> None:
         """A client's port was closed when a reply arrived: nobody is there to be told."""
 
+    def _wait(self, message: OscMessage, client: Client, size: int) -> None:
+        """Do it when its time comes, if there is room to remember it."""
+        if message.delay > AHEAD_S:
+            self._refuse(client, message.address, f"a time tag lies at most {AHEAD_S:g} s ahead")
+            return
+        if self._waiting >= WAITING or self._waiting_bytes + size > WAITING_BYTES:
+            self._refuse(client, message.address, "too many messages wait for their time")
+            return
+        self._waiting += 1
+        self._waiting_bytes += size
+
+        def come() -> None:
+            self._waiting -= 1
+            self._waiting_bytes -= size
+            self.perform(message, client)
+
+        asyncio.get_running_loop().call_later(message.delay, come)
+
+    def _refuse(self, client: Client, address: str, reason: str) -> None:
+        if self._guard.may_tell():
+            self.error(client, address, MessageError(reason, code="overload"))
+
+    # --- out ------------------------------------------------------------------------------------------------------------
+
     def reply(self, client: Client, address: str, *arguments: Any) -> None:
-        if self._transport is not None:
-            self._transport.sendto(build(address, *arguments), client)
+        if self._transport is None:
+            return
+        data = build(address, *arguments)
+        if len(data) > LARGEST:
+            data = build("/error", address, "size", f"the answer has {len(data)} bytes, more than a datagram holds")
+        self._transport.sendto(data, client)
 
     def error(self, client: Client, address: str, error: JamdError) -> None:
-        self.reply(client, "/error", address, error.code, str(error))
+        """Short, however long that was which it is about."""
+        text = str(error)
+        if len(text) > SAID:
+            text = f"{text[: SAID - 60]} ... {text[-50:]}"
+        self.reply(client, "/error", address if len(address) <= SHOWN else f"{address[:SHOWN]}...", error.code, text)
+
+    # --- messages -------------------------------------------------------------------------------------------------------
 
     def perform(self, message: OscMessage, client: Client) -> None:
         """One message: all addresses that it matches."""
+        address = message.address
         try:
-            if is_pattern(message.address):
-                addresses: Sequence[str] = matching(message.address, list(ADDRESSES))
-                if not addresses:
-                    raise MessageError(f"no address matches {message.address}", code="address")
-            else:
-                addresses = (message.address,)
+            if not is_pattern(address):
+                self._one(address, message.arguments, client)
+                return
+            addresses = self._space.matching(address)
+            if not addresses:
+                raise MessageError(f"no address matches {address[:SHOWN]}", code="address")
+            if len(addresses) > MATCHES:
+                raise MessageError(f"{address[:SHOWN]} matches {len(addresses)} addresses, more than {MATCHES}", code="address")
         except JamdError as error:
-            self.error(client, message.address, error)
+            if self._guard.allows(client, 2.0):
+                self.error(client, address, error)
             return
+        self._all(addresses, message, client)
+
+    def _all(self, addresses: Sequence[str], message: OscMessage, client: Client) -> None:
+        """Every address of a pattern; the first few errors are told one by one."""
+        failed = 0
         for address in addresses:
             try:
                 self._act(address, message.arguments, client)
             except JamdError as error:
-                self.error(client, address, error)
-            except Exception as error:  # a fault of ours: the client is told, the daemon lives
-                self.error(client, address, JamdError(f"{type(error).__name__}: {error}", code="internal"))
+                failed += 1
+                if failed <= ERRORS:
+                    self.error(client, address, error)
+        if failed > ERRORS:
+            self.error(client, message.address, MessageError(f"and {failed - ERRORS} more of its addresses", code="pattern"))
+
+    def _one(self, address: str, values: Sequence[Any], client: Client) -> None:
+        try:
+            self._act(address, values, client)
+        except JamdError as error:
+            self.error(client, address, error)
 
     def _act(self, address: str, values: Sequence[Any], client: Client) -> None:
-        route, _ = find(address)
-        own: dict[str, Callable[..., None]] = {
-            "ping": self._ping,
-            "describe": self._describe,
-            "status": self._status,
-            "subscribe": self._subscribe,
-            "unsubscribe": self._unsubscribe,
-        }
-        if route.action in own:
-            own[route.action](client, *route.check(values, address))
+        """
+        Raises:
+            JamdError: it cannot be done; nothing has changed.
+        """
+        entry = ADDRESSES.get(address)
+        if not self._guard.allows(client, cost_of(entry[0]) if entry is not None else 2.0):
+            self._refuse(client, address, TOO_MANY)
             return
-        value = self.session.perform(address, values)
+        route, _ = entry if entry is not None else find(address)
+        check_lengths(route, tuple(values), address)
+        try:
+            if route.action in self._own:
+                self._own[route.action](client, *route.check(values, address))
+                return
+            value = self.session.perform(address, values)
+        except JamdError:
+            raise
+        except Exception as error:  # a fault of ours: the client is told, the daemon lives
+            raise JamdError(f"{type(error).__name__}: {error}", code="internal") from error
         if value is not None:
             self.reply(client, address, *(value if isinstance(value, tuple) else (value,)))
 
     # --- answers --------------------------------------------------------------------------------------------------------
 
     def _ping(self, client: Client) -> None:
-        self._clients.seen[client[0]] = time.monotonic()
+        self._subscribers.seen(client)
         self.reply(client, "/pong", "jamd", __version__, self.session.uptime_ms)
 
     def _describe(self, client: Client, address: str | None) -> None:
@@ -124,52 +196,4 @@ class OscServer(asyncio.DatagramProtocol):
             self.reply(client, "/describe", name, text)
 
     def _status(self, client: Client) -> None:
-        self.reply(client, "/status", json.dumps(self.session.status()))
-
-    def _subscribe(self, client: Client, topic: str, interval_ms: int | None, port: int | None) -> None:
-        target = (client[0], port) if port else client
-        now = time.monotonic()
-        self._clients.seen[client[0]] = now
-        for name in TOPICS[:-1] if topic == "all" else (topic,):
-            subscription = Subscription(target, name, (interval_ms or 100) / 1000)
-            self._clients.subscriptions[target, name] = subscription
-            self._publish(subscription, now, first=True)
-
-    def _unsubscribe(self, client: Client, topic: str) -> None:
-        names = TOPICS[:-1] if topic == "all" else (topic,)
-        for key in list(self._clients.subscriptions):
-            if key[0][0] == client[0] and key[1] in names:
-                del self._clients.subscriptions[key]
-
-    # --- subscriptions --------------------------------------------------------------------------------------------------
-
-    def _view(self, topic: str) -> Any:
-        session = self.session
-        views: dict[str, Callable[[], Any]] = {
-            "clock": session.transport.view,
-            "meters": session.audio_view,
-            "slots": session.slots.view,
-            "adapters": session.adapters.view,
-            "engine": lambda: session.state.engine | {"jam": session.band.view()},
-            "params": session.params_view,
-            "record": session.recording.view,
-            "midi": session.midi_view,
-            "log": lambda: list(self._log)[-1] if self._log else "",
-        }
-        return views[topic]()
-
-    def _publish(self, subscription: Subscription, now: float, first: bool = False) -> None:
-        subscription.due = now + subscription.interval
-        text = json.dumps(self._view(subscription.topic))
-        if first or text != subscription.last:
-            subscription.last = text
-            self.reply(subscription.client, f"/{subscription.topic}", text)
-
-    def publish_due(self) -> None:
-        """Send what is due; drop who has not pinged for a minute."""
-        now = time.monotonic()
-        for key, subscription in list(self._clients.subscriptions.items()):
-            if now - self._clients.seen.get(key[0][0], 0.0) > EXPIRY_S:
-                del self._clients.subscriptions[key]
-            elif now >= subscription.due:
-                self._publish(subscription, now)
+        self.reply(client, "/status", as_json(self.session.status()))

@@ -86,6 +86,10 @@ class Session:
         if route.setter and not values:
             return self.value(route, number)
         arguments = route.check(values, address)
+        if route.button and arguments:
+            if arguments[0] == 0:
+                return None
+            arguments = []
         desk, _, name = route.action.partition(".")
         action = getattr(self.desks[desk], name)
         if number:

@@ -284,6 +284,11 @@ class JackServer:
     def start(self) -> None:
         self.process = subprocess.Popen(["jackd", "-n", self.name, "-d", "dummy", "-r", "48000", "-p", "128"],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        try:
+            status = self.process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            return
+        pytest.fail(f"jackd ended with status {status}: killed servers may have left none of the eight names free")
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> None:
         assert self.process is not None

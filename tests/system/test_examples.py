@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import jack
-import psutil
 import pytest
 
-from bridges.osc import OscMessage, build, read_packet
 from tests.conftest import wait_until
+from tests.examples.ardour import Ardour
+from tests.examples.live import Live
 from tests.system.conftest import Daemon, free_port
 from tests.system.test_daemon import Listener
 
@@ -180,73 +176,6 @@ def test_scsynth_plays_beside_jamd(still: Daemon, listener: Listener, run: Calla
 # --- Ableton Live -----------------------------------------------------------------------------------------------------------
 
 
-class Live:
-    """A server with AbletonOSC's documented messages: listeners answer at once and with every change, to one fixed port.
-
-    Live itself runs on no test machine. Types on the wire are as AbletonOSC sends them: truth values as T and F.
-    """
-
-    def __init__(self, answer_port: int) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.port = int(self.socket.getsockname()[1])
-        self.answer = ("127.0.0.1", answer_port)
-        self.song: dict[str, Any] = {"tempo": 120.0, "is_playing": False, "signature_numerator": 4, "beat": 0}
-        self.clips = {(1, 2): "jamd: | Ebmaj7 | Ab7 |", (1, 3): "jamd: slow ballad", (0, 0): "Bass line"}
-        self.listened: set[str] = set()
-        self.unknown: list[str] = []
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def send(self, address: str, *values: Any) -> None:
-        self.socket.sendto(build(address, *values), self.answer)
-
-    def set(self, name: str, value: Any) -> None:
-        """A property of the song changes; only who listens hears of it."""
-        self.song[name] = value
-        if f"/live/song/start_listen/{name}" in self.listened:
-            self.send(f"/live/song/get/{name}", value)
-
-    def fire_clip(self, track: int, slot: int) -> None:
-        if f"/live/track/start_listen/fired_slot_index {track}" in self.listened:
-            self.send("/live/track/get/fired_slot_index", track, slot)
-
-    def fire_scene(self, scene: int) -> None:
-        if f"/live/scene/start_listen/is_triggered {scene}" in self.listened:
-            self.send("/live/scene/get/is_triggered", scene, True)
-            self.send("/live/scene/get/is_triggered", scene, False)
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                message = read_packet(self.socket.recv(65536))[0]
-            except OSError:
-                return
-            self._handle(message)
-
-    def _handle(self, message: OscMessage) -> None:
-        address, values = message.address, message.arguments
-        name = address.rsplit("/", 1)[1]
-        if address == "/live/test":
-            self.send("/live/test", "ok")
-        elif address.startswith("/live/song/start_listen/") and name in self.song:
-            self.listened.add(address)
-            if name != "beat":
-                self.send(f"/live/song/get/{name}", self.song[name])
-        elif address in ("/live/song/get/num_tracks", "/live/song/get/num_scenes"):
-            self.send(address, 2 if name == "num_tracks" else 4)
-        elif address == "/live/track/start_listen/fired_slot_index":
-            self.listened.add(f"{address} {values[0]}")
-            self.send("/live/track/get/fired_slot_index", values[0], -1)
-        elif address == "/live/scene/start_listen/is_triggered":
-            self.listened.add(f"{address} {values[0]}")
-            self.send("/live/scene/get/is_triggered", values[0], False)
-        elif address == "/live/clip/get/name":
-            self.send(address, *values, self.clips[tuple(values)])
-        else:
-            self.unknown.append(address)
-            self.send("/live/error", f"Unknown OSC address: {address}")
-
-
 def test_ableton_bridge(still: Daemon, run: Callable[..., subprocess.Popen[str]]) -> None:
     answers = free_port()
     live = Live(answers)
@@ -285,68 +214,6 @@ def test_ableton_bridge(still: Daemon, run: Callable[..., subprocess.Popen[str]]
 
 
 # --- Ardour, headless -------------------------------------------------------------------------------------------------------
-
-
-class Ardour:
-    """`hardour` on a session of its own; its OSC is on UDP 3819, or on the next port that is free."""
-
-    PORTS = range(3819, 3840)
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.log = folder / "ardour.log"
-        self.process = subprocess.Popen(
-            ["bash", str(EXAMPLES / "ardour" / "headless.sh"), str(folder), "jam"], stdin=subprocess.DEVNULL,
-            stdout=self.log.open("w"), stderr=subprocess.STDOUT, start_new_session=True, env=os.environ | {"HOME": str(folder)},
-        )  # fmt: skip
-        self.port = 0
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.settimeout(0.2)
-
-    def say(self, address: str, *values: Any) -> None:
-        self.socket.sendto(build(address, *values), ("127.0.0.1", self.port))
-
-    def answers(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()
-        sockets = psutil.Process(self.process.pid).net_connections("udp")
-        self.port = next((s.laddr.port for s in sockets if s.laddr.port in self.PORTS), 0)
-        if not self.port:
-            return False
-        self.say("/set_surface", 0, 159, 16, 0, 0, 0, 0)
-        try:
-            self.socket.recv(65536)
-        except (TimeoutError, ConnectionRefusedError):
-            return False
-        return True
-
-    def obeys(self, transport: jack.Client) -> bool:
-        """hardour means to play as soon as it is up. An xrun in that moment can leave it deaf to play and stop for good."""
-
-        def becomes(state: Any, seconds: float) -> bool:
-            deadline = time.monotonic() + seconds
-            while transport.transport_state != state and time.monotonic() < deadline:
-                time.sleep(0.02)
-            return bool(transport.transport_state == state)
-
-        if not becomes(jack.ROLLING, 4):
-            transport.transport_start()
-        for address, state in (("/transport_stop", jack.STOPPED), ("/transport_play", jack.ROLLING), ("/transport_stop", jack.STOPPED)):
-            self.say(address)
-            if not becomes(state, 3):
-                return False
-        return True
-
-    def close(self) -> None:
-        """Ends it: by the group, for the script has become hardour."""
-        self.socket.close()
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, 15)
-            try:
-                self.process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, 9)
-                self.process.wait(timeout=10)
 
 
 @pytest.fixture(scope="module")
@@ -456,6 +323,8 @@ def test_jamds_clock_follows_ardour(still: Daemon, ardour: Ardour, transport: ja
         ardour.say("/locate", 48_000 * 2 * 8, 1)  # bar 9 at 120 bpm
         wait_until(lambda: transport.transport_query()[1].get("bar", 0) >= 9, 10, "Ardour's bar 9")
         wait_until(together, 15, "jamd in Ardour's bar after the jump")
+        wait_until(lambda: still.status()["clock"]["bar"] >= 10, 10, "jamd's bar 10")
+        wait_until(together, 5, "jamd in Ardour's bar still")
         ardour.say("/transport_stop")
         wait_until(lambda: not still.status()["clock"]["playing"], 10, "the stop of jamd's clock")
     finally:

@@ -206,3 +206,16 @@ def test_latency_is_told_and_kept(rig: Rig) -> None:
     rig.do("/clock/latency", -20)
     assert rig.do("/clock/latency") == -20
     assert rig.session.transport.latency_frames == -960
+
+
+def test_a_button_that_is_let_go_does_nothing(rig: Rig) -> None:
+    rig.do("/clock/play", 0)
+    assert not rig.session.state.clock.playing
+    rig.do("/clock/play", 1.0)
+    assert rig.session.state.clock.playing
+    rig.do("/clock/stop", 0.0)
+    assert rig.session.state.clock.playing
+    with pytest.raises(MessageError, match="outside 0..1"):
+        rig.do("/clock/stop", 5)
+    rig.do("/clock/stop", 1)
+    assert not rig.session.state.clock.playing
