@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,6 +86,19 @@ def _parser() -> _Parser:
     render.add_argument("--model", default="small")
     render.add_argument("--json", action="store_true")
 
+    adapters = commands.add_parser("adapters", help="learned players on disk")
+    verbs = adapters.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, text, names in (
+        ("list", "all of them", ()), ("show", "one, with its scores and guards", ("name",)), ("remove", "one of your own", ("name",)),
+        ("import", "a folder, a zip file, or a peft LoRA folder that fits", ("path",)), ("export", "as a zip file", ("name", "path")),
+    ):  # fmt: skip
+        one = verbs.add_parser(verb, help=text)
+        for name in names:
+            one.add_argument(name, metavar=name.upper(), type=Path if name == "path" else str)
+        if verb == "import":
+            one.add_argument("--name", dest="as_name", metavar="NAME", help="another name for it")
+        one.add_argument("--json", action="store_true")
+
     send = commands.add_parser("send", help="send one OSC message and print the reply")
     send.add_argument("--connect", default=DEFAULT_ENDPOINT, metavar="HOST:PORT")
     send.add_argument("--timeout", type=_between(0.05, 60), default=2.0, metavar="S")
@@ -132,6 +144,31 @@ def _replay(options: argparse.Namespace) -> int:
         print(json.dumps([{"path": str(options.out), "frames": frames, "session": str(options.session)}], indent=2))
     else:
         print(f"{options.out}  {frames} frames of {options.session}")
+    return 0
+
+
+def adapters(options: argparse.Namespace) -> int:
+    from jamd import adapters as library
+
+    verb = options.verb
+    if verb == "list":
+        rows = library.rows()
+        if options.json:
+            print(json.dumps(rows, indent=2))
+        for row in rows if not options.json else ():
+            words = row.get("error") or f"{row['base']}  rank {row['rank']}  {row['created'][:10]}  {row['style']}"
+            print(f"{row['name']:24} {words}")
+        return 0
+    if verb == "show":
+        print(json.dumps(library.show(options.name), indent=None if options.json else 2))
+        return 0
+    if verb == "remove":
+        path = library.remove(options.name)
+    elif verb == "import":
+        path = library.bring(options.path, options.as_name)
+    else:
+        path = library.export(options.name, options.path)
+    print(json.dumps({"path": str(path)}) if options.json else path)
     return 0
 
 
@@ -239,12 +276,11 @@ def doctor(options: argparse.Namespace) -> int:
     return 0 if all(finding.good or not finding.needed for finding in findings) else 1
 
 
-COMMANDS = {"run": run, "render": render, "send": send, "describe": describe, "doctor": doctor}
+COMMANDS = {"run": run, "render": render, "adapters": adapters, "send": send, "describe": describe, "doctor": doctor}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status of one call."""
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(paths.cache_folder() / "numba"))
     try:
         options = _parser().parse_args(arguments)
         return COMMANDS[options.command](options)

@@ -18,11 +18,6 @@ def config_file() -> Path:
     return (base if base is not None else Path(platformdirs.user_config_dir("jamd"))) / "jamd.toml"
 
 
-def cache_folder() -> Path:
-    base = home()
-    return base / "cache" if base is not None else Path(platformdirs.user_cache_dir("jamd"))
-
-
 def data_folder() -> Path:
     base = home()
     return base if base is not None else Path(platformdirs.user_data_dir("jamd"))

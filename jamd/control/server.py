@@ -7,7 +7,6 @@ keep more than a fixed amount.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
@@ -54,6 +53,7 @@ class OscServer(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)
+        setattr(transport, "max_size", 1 << 16)  # noqa: B010  # the buffer of every read: asyncio's own is mapped anew for each packet
 
     def log(self, line: str) -> None:
         """A line for those who subscribed to `log`."""

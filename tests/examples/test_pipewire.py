@@ -30,8 +30,7 @@ def test_jamd_plays_on_pipewires_jack(tmp_path: Path) -> None:
     session = subprocess.Popen(
         ["dbus-run-session", "--", sys.executable, str(Path(__file__).with_name("on_pipewire.py")), str(tmp_path), str(free_port())],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=Path(__file__).parents[2],
-        env=environment | {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path / "runtime"), "JAMD_HOME": str(tmp_path / "jamd"),
-                           "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", "")},
+        env=environment | {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path / "runtime"), "JAMD_HOME": str(tmp_path / "jamd")},
     )  # fmt: skip
     try:
         out, error = session.communicate(timeout=200)

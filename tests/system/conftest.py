@@ -70,7 +70,7 @@ def start_daemon(audio: str, folder: Path) -> Daemon:
     process = subprocess.Popen(
         [sys.executable, "-m", "jamd", "run", "--audio", audio, "--osc", f"127.0.0.1:{port}"],
         stdout=log.open("w"), stderr=subprocess.STDOUT, start_new_session=True, text=True,
-        env=os.environ | {"JAMD_HOME": str(folder), "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", "")},
+        env=os.environ | {"JAMD_HOME": str(folder)},
     )  # fmt: skip
     daemon = Daemon(process, port, OscClient(("127.0.0.1", port)), log)
     try:
