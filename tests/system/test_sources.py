@@ -48,7 +48,7 @@ def test_the_band_follows_jack(internal: Daemon, other: jack.Client) -> None:
     daemon.client.send("/clock/tempo", 120)
     other.transport_start()
     wait_until(lambda: clock(daemon)["playing"], 5, "the start")
-    state, position = other.transport_query()
+    _, position = other.transport_query()
     place = (position["frame"] / 48_000) * 2
     bar, beat = clock(daemon)["bar"], clock(daemon)["beat"]
     assert isinstance(bar, int) and isinstance(beat, float)
@@ -96,7 +96,8 @@ def test_link_peers_agree(internal: Daemon) -> None:
         "while time.monotonic() < end and not l.numPeers(): time.sleep(0.05)\n"
         "assert l.numPeers(), 'nobody is there'\n"
         "time.sleep(1.0)\n"
-        "s = l.captureSessionState(); now = l.clock().micros(); s.setTempo(111.0, now); s.setIsPlaying(True, now); l.commitSessionState(s)\n"
+        "s = l.captureSessionState(); now = l.clock().micros()\n"
+        "s.setTempo(111.0, now); s.setIsPlaying(True, now); l.commitSessionState(s)\n"
         "print('set', flush=True)\n"
         "time.sleep(6)\n"
     )

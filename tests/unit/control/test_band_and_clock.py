@@ -215,7 +215,7 @@ def test_a_button_that_is_let_go_does_nothing(rig: Rig) -> None:
     assert rig.session.state.clock.playing
     rig.do("/clock/stop", 0.0)
     assert rig.session.state.clock.playing
-    with pytest.raises(MessageError, match="outside 0..1"):
+    with pytest.raises(MessageError, match=r"outside 0\.\.1"):
         rig.do("/clock/stop", 5)
     rig.do("/clock/stop", 1)
     assert not rig.session.state.clock.playing
