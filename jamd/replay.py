@@ -28,8 +28,10 @@ from jamd.contract.errors import FailureError, JamdError
 from jamd.contract.layout import AudioOp, Level, SlotLevel, SlotState, SlotWord, Word
 from jamd.contract.memory import AudioMemory
 from jamd.contract.units import PARTS, SAMPLE_RATE
+from jamd.control.adapters import find_adapter
 from jamd.control.clip_files import share
 from jamd.control.journal import Entry, JournalHead, read_journal
+from jamd.engine.adapters import EngineAdapters
 from jamd.engine.history import History
 from jamd.engine.jam import Jam
 from jamd.engine.situations import NOW, apply, set_param
@@ -46,7 +48,8 @@ class _Band:
     def __init__(self, models: Models, memory: AudioMemory, inputs: list[Entry]) -> None:
         self._models = models
         self._memory = memory
-        self._jam = Jam(models, memory, DEPTH, History(lambda _: None))
+        self._adapters = EngineAdapters(models, lambda _: None)
+        self._jam = Jam(models, memory, DEPTH, History(lambda _: None), self._adapters.before_step)
         self._inputs = deque(inputs)
         self._situation: Situation | None = None
         self._params: dict[str, float] = {}
@@ -76,6 +79,9 @@ class _Band:
         while performer.plan.written < int(entry.arguments[1]):
             if not performer.plan.extend(float("inf"), 1):
                 break
+        if kind == "adapters":
+            self._use(body)
+            return
         if kind == "skip":
             performer.skip(int(body))
             self._memory.stream.skip_to(performer.frame)
@@ -85,6 +91,18 @@ class _Band:
             self._apply(message)
         except JamdError:
             pass  # it could not be done then either
+
+    def _use(self, pairs: list[list[Any]]) -> None:
+        """The adapters of the take, from the step that comes next on.
+
+        Raises:
+            FailureError: one of them is no longer there.
+        """
+        mix = [(str(name), float(value)) for name, value in pairs]
+        for name, _ in mix:
+            if name not in self._adapters.rack.entries():
+                self._adapters.rack.load(find_adapter(name))
+        self._adapters.use(mix, 0)
 
     def _apply(self, message: m.Message) -> None:
         assert self._situation is not None
@@ -115,6 +133,8 @@ class _Band:
         if body["follows"] and self._situation is not None:
             situation = self._situation
         self._situation = situation
+        if [list(pair) for pair in self._adapters.rack.active] != body["adapters"]:
+            self._use(body["adapters"])
         self._jam.start(situation, self._params, body["frame"], body["seed"], follows=body["follows"])
 
 

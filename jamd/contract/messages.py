@@ -239,12 +239,13 @@ class EngineInput(Message, frozen=True):
 
 
 class AdapterEvent(Message, frozen=True):
-    """The state of an adapter has changed: registered, staging, ready, active, failed."""
+    """The state of an adapter has changed: registered, staging, ready, active, failed; or a set was refused, and `playing` plays on."""
 
     name: str
     state: str
     text: str = ""
     digest: str = ""
+    playing: list[tuple[str, float]] = []
 
 
 class EngineError(Message, frozen=True):

@@ -57,6 +57,8 @@ CURVES: Final = ("linear", "exp", "log", "switch")
 BINDING_MODES: Final = ("value", "trigger", "toggle", "gate")
 _ON: Final = Argument("on", "int", 0, 1, 1)
 _FILE: Final = Argument("path", "string")
+_WIDE: Final = float(2**31)
+"""Wider than any range of an address."""
 
 
 def _switch(default: int) -> Argument:
@@ -145,7 +147,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("/record/stop", "recording.stop", "Ends the recording", button=True),
 
     Route("/midi/learn", "midi.learn", "The next control that is touched acts on this address",
-          (Argument("address", "string"), Argument("low", "float", optional=True), Argument("high", "float", optional=True),
+          (Argument("address", "string"), Argument("low", "float", -_WIDE, _WIDE, optional=True),
+           Argument("high", "float", -_WIDE, _WIDE, optional=True),
            Argument("curve", "choice", default="linear", optional=True, choices=CURVES),
            Argument("mode", "choice", optional=True, choices=BINDING_MODES),
            Argument("pickup", "int", 0, 1, 0, optional=True))),

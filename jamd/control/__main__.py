@@ -144,13 +144,12 @@ class Control:
 
     async def run(self) -> None:
         """Until the supervisor says so."""
-        loop = asyncio.get_running_loop()
         midi = MidiDesk(self.session)
         self.session.add_desk("midi", midi)
         self._restore(midi)
         await self.channels.start()
         try:
-            transport, _ = await loop.create_datagram_endpoint(lambda: self.osc, local_addr=(self.config.osc.host, self.config.osc.port))
+            self.osc.listen(self.config.osc.host, self.config.osc.port)
         except OSError as error:
             await self.channels.close()
             midi.close()
@@ -164,7 +163,7 @@ class Control:
             self.session.store.save(self.session.state, midi.saved())
         self.session.close()
         midi.close()
-        transport.close()
+        self.osc.close()
         await self.channels.close()
 
 

@@ -119,6 +119,10 @@ class Adapters(Desk):
     def take(self, message: m.AdapterEvent) -> None:
         """The engine has done something with an adapter, or could not."""
         state, name = self.state, message.name
+        if message.state == "refused":
+            state.adapters = message.playing
+            self.log(message.text)
+            return
         if message.state in ("registered", "failed"):
             state.loaded.pop(name, None)
             if message.state == "failed":

@@ -7,8 +7,9 @@ keep more than a fixed amount.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol
 
 from bridges.osc import LARGEST, AddressSpace, OscMessage, build, is_pattern, read_packet
 from jamd import __version__
@@ -26,18 +27,36 @@ MATCHES: Final = 128
 """Addresses that one pattern may name."""
 ERRORS: Final = 8
 """Replies to one pattern; what else goes wrong is summed up."""
+AT_ONCE: Final = 16
+"""Packets that are read before anything else is done."""
+LAUNCHES: Final = frozenset({"slots.launch", "slots.release", "slots.stop", "slots.launch_scene"})
+QUICK: Final = 256
+SHORT: Final = 64
 SHOWN: Final = 64
 SAID: Final = 200
 """Characters of an address and of a reason in `/error`."""
 TOO_MANY: Final = "too many messages in a second: some are left out"
 
 
-class OscServer(asyncio.DatagramProtocol):
-    """The UDP server."""
+class Sender(Protocol):
+    """What replies go through: a socket."""
 
-    def __init__(self, session: Session) -> None:
+    def sendto(self, data: bytes, client: Client, /) -> int: ...
+
+
+class OscServer:
+    """The UDP server. Its socket is read straight from the event loop: asyncio's transports take longer to come to the point.
+
+    Args:
+        sender: of the replies, until it listens.
+    """
+
+    def __init__(self, session: Session, sender: Sender | None = None) -> None:
         self.session = session
-        self._transport: asyncio.DatagramTransport | None = None
+        self._sender = sender
+        self._socket: socket.socket | None = None
+        self._quick: dict[bytes, OscMessage] = {}
+        """Launches that have been done: the next of the same bytes goes straight to the session."""
         self._guard = Guard()
         self._space = AddressSpace(tuple(ADDRESSES))
         self._waiting = 0
@@ -51,9 +70,36 @@ class OscServer(asyncio.DatagramProtocol):
             "unsubscribe": self._subscribers.remove,
         }
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-        setattr(transport, "max_size", 1 << 16)  # noqa: B010  # the buffer of every read: asyncio's own is mapped anew for each packet
+    def listen(self, host: str, port: int) -> None:
+        """
+        Raises:
+            OSError: the address is not to be had.
+        """
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        self._socket = socket.socket(family, kind, protocol)
+        try:
+            self._socket.setblocking(False)
+            self._socket.bind(address)
+        except OSError:
+            self._socket.close()
+            raise
+        self._sender = self._socket
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._read, self._socket)
+
+    def close(self) -> None:
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+            self._socket.close()
+            self._socket = self._sender = None
+
+    def _read(self, source: socket.socket) -> None:
+        """What has come; not so much at once that the clock would have to wait."""
+        for _ in range(AT_ONCE):
+            try:
+                data, client = source.recvfrom(LARGEST)
+            except OSError:  # nothing more
+                return
+            self.datagram_received(data, client)
 
     def log(self, line: str) -> None:
         """A line for those who subscribed to `log`."""
@@ -66,6 +112,10 @@ class OscServer(asyncio.DatagramProtocol):
     # --- in -------------------------------------------------------------------------------------------------------------
 
     def datagram_received(self, data: bytes, addr: Client) -> None:
+        quick = self._quick.get(data)
+        if quick is not None:
+            self._again(quick, addr)
+            return
         if len(data) > BYTES and not self._guard.allows(addr, len(data) / BYTES):  # before any time is spent on reading it
             self._refuse(addr, "", TOO_MANY)
             return
@@ -80,9 +130,19 @@ class OscServer(asyncio.DatagramProtocol):
                 self._wait(message, addr, len(data) // len(messages))
             else:
                 self.perform(message, addr)
+                if len(data) <= SHORT and len(self._quick) < QUICK and data[:1] == b"/":
+                    entry = ADDRESSES.get(message.address)
+                    if entry is not None and entry[0].action in LAUNCHES:
+                        self._quick[data] = message
 
-    def error_received(self, exc: Exception) -> None:
-        """A client's port was closed when a reply arrived: nobody is there to be told."""
+    def _again(self, message: OscMessage, client: Client) -> None:
+        """A launch that was heard before: done first, paid for afterwards."""
+        try:
+            self.session.perform(message.address, message.arguments)
+        except JamdError as error:
+            self.error(client, message.address, error)
+        if not self._guard.allows(client, 1.0):
+            self._quick.clear()
 
     def _wait(self, message: OscMessage, client: Client, size: int) -> None:
         """Do it when its time comes, if there is room to remember it."""
@@ -109,12 +169,15 @@ class OscServer(asyncio.DatagramProtocol):
     # --- out ------------------------------------------------------------------------------------------------------------
 
     def reply(self, client: Client, address: str, *arguments: Any) -> None:
-        if self._transport is None:
+        if self._sender is None:
             return
         data = build(address, *arguments)
         if len(data) > LARGEST:
             data = build("/error", address, "size", f"the answer has {len(data)} bytes, more than a datagram holds")
-        self._transport.sendto(data, client)
+        try:
+            self._sender.sendto(data, client)
+        except OSError:  # nobody is there to be told, or they do not listen
+            pass
 
     def error(self, client: Client, address: str, error: JamdError) -> None:
         """Short, however long that was which it is about."""

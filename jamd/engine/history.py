@@ -25,10 +25,12 @@ class History:
 
     Args:
         send: to control.
+        adapters: says which play.
     """
 
-    def __init__(self, send: Callable[[m.Message], None]) -> None:
+    def __init__(self, send: Callable[[m.Message], None], adapters: Callable[[], list[tuple[str, float]]] | None = None) -> None:
         self._send = send
+        self._adapters = adapters if adapters is not None else list
         self._inputs: list[m.EngineInput] = []
         self._on = False
 
@@ -58,6 +60,7 @@ class History:
             "charts": [[bar, chart.text()] for bar, chart in situation.charts],
             "overrides": [[beat, chord.symbol if chord is not None else None] for beat, chord in situation.overrides],
             "parts": dict(situation.parts), "style": situation.style.text, "trade": list(situation.trade), "params": dict(params),
+            "adapters": [list(pair) for pair in self._adapters()],
         }  # fmt: skip
         self._add("begin", body, None, now)
 
@@ -65,6 +68,10 @@ class History:
         """A message, before it is applied. Without a jam nothing is kept."""
         if performer is not None:
             self._add("message", msgspec.to_builtins(message), performer, frame)
+
+    def note_adapters(self, performer: Performer, frame: int) -> None:
+        """From the step that comes next on others play."""
+        self._add("adapters", [list(pair) for pair in self._adapters()], performer, frame)
 
     def note_skip(self, steps: int, performer: Performer, frame: int) -> None:
         """The performer is about to leave steps out."""

@@ -7,7 +7,7 @@ jam that is started again before the one before has ended is prepared beside it,
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +30,17 @@ class Jam:
 
     Args:
         depth: frames that are written ahead of the audio thread.
+        before_step: called with the frame at which the next step begins; True if it has changed what plays.
     """
 
-    def __init__(self, models: Models, memory: AudioMemory, depth: int, history: History) -> None:
+    def __init__(
+        self, models: Models, memory: AudioMemory, depth: int, history: History, before_step: Callable[[int], bool] | None = None
+    ) -> None:
         self._models = models
         self._memory = memory
         self._depth = depth
         self._history = history
+        self._before_step = before_step
         self.performer: Performer | None = None
         self.until: int | None = None
         self.meter = StepMeter()
@@ -121,6 +125,8 @@ class Jam:
         if ahead > self._depth and not before_start:
             return self._prepare()
         began = time.perf_counter()
+        if self._before_step is not None and self._before_step(performer.first_frame + performer.steps * FRAME_SAMPLES):
+            self._history.note_adapters(performer, self._memory.frame)
         block = performer.block()
         performer.look_ahead(LOOK_AHEAD_BEATS, 1)
         self.meter.add(time.perf_counter() - began)

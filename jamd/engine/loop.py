@@ -11,10 +11,11 @@ from typing import Any
 
 from jamd.contract import messages as m
 from jamd.contract.chart import Chart, parse_chart
-from jamd.contract.errors import JamdError
+from jamd.contract.errors import AdapterError, JamdError
 from jamd.contract.memory import AudioMemory
 from jamd.contract.steady import SteadyChannel
 from jamd.contract.units import SAMPLE_RATE
+from jamd.engine.adapters import EngineAdapters
 from jamd.engine.clip_jobs import ClipJobs
 from jamd.engine.history import History
 from jamd.engine.jam import Jam
@@ -44,8 +45,9 @@ class Engine:
         self.situation: Situation | None = None
         self.params: dict[str, float] = {}
         self.jobs = ClipJobs(models, prefix, channel.send)
-        self.history = History(channel.send)
-        self.jam = Jam(models, memory, int(depth_ms / 1000 * SAMPLE_RATE), self.history)
+        self.adapters = EngineAdapters(models, channel.send)
+        self.history = History(channel.send, lambda: self.adapters.rack.active)
+        self.jam = Jam(models, memory, int(depth_ms / 1000 * SAMPLE_RATE), self.history, self.adapters.before_step)
         self.running = True
         self._status_at = 0.0
         self._jams = 0
@@ -78,6 +80,9 @@ class Engine:
         if isinstance(message, m.RenderClip):
             self._queue_clip(message)
             return
+        if isinstance(message, m.AdapterLoad | m.AdapterUnload | m.AdapterUse):
+            self._adapters(message)
+            return
         self.history.note(message, self.jam.performer, self.memory.frame)
         match message:
             case m.SetParam():
@@ -97,7 +102,29 @@ class Engine:
                 self.jam.set_stand_in(situation)
         self._applied(message)
 
+    def _adapters(self, message: m.AdapterLoad | m.AdapterUnload | m.AdapterUse) -> None:
+        match message:
+            case m.AdapterLoad():
+                self.adapters.load(message.name, message.folder)
+            case m.AdapterUnload():
+                self.adapters.unload(message.name)
+            case m.AdapterUse():
+                try:
+                    self.adapters.use(message.adapters, message.frame)
+                except AdapterError as error:
+                    playing = self.adapters.rack.active
+                    self.channel.send(m.AdapterEvent(name="", state="refused", text=str(error), playing=playing))
+                    return
+                if not self.jam.playing:  # at once: the next clip is to have it
+                    self.adapters.before_step(message.frame)
+
     def _take_state(self, state: m.EngineState) -> None:
+        self.adapters.load_now(state.loaded)
+        ready = self.adapters.rack.entries()
+        known = [pair for pair in state.adapters if pair[0] in ready]
+        if known:
+            self.adapters.use(known, 0)
+            self.adapters.before_step(0)
         self.situation = situation_of(state, self.models)
         for name, value in state.params.items():
             set_param(self.situation, [], self.params, name, value)
@@ -172,6 +199,8 @@ class Engine:
         """A piece of a clip, when the jam can spare the time. True if it did something."""
         if not self.jobs or not self.jam.has_time():
             return False
+        if not self.jam.playing:
+            self.adapters.before_step(self.memory.frame)
         self.jobs.advance()
         return True
 
@@ -210,6 +239,7 @@ class Engine:
             for message in self.channel.receive(timeout=timeout):
                 self.handle(message)
             worked = self.jam.advance() or self._clip_block()
+            self.adapters.poll()
             self._report()
             if worked:
                 timeout = 0.0

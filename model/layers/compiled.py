@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.layers import kernels as k
+from model.layers.lowrank import CROSS_OUT, CROSS_QUERY, DOWN, OUT, QKV, UP, Packed
 from model.layers.transformer import Transformer
 
 Floats = NDArray[np.float32]
@@ -80,6 +81,8 @@ class BlockWeights(NamedTuple):
     cross_every: int
     """0: no cross-attention."""
     window: int
+    low: Packed
+    """Of adapters; shared, like the weights, by all streams."""
 
     @classmethod
     def of(cls, transformer: Transformer, cross_every: int = 0) -> BlockWeights:
@@ -91,7 +94,7 @@ class BlockWeights(NamedTuple):
             norms([b.feedforward_norm for b in blocks], width), Matrix.stack([b.up for b in blocks]),
             Matrix.stack([b.down for b in blocks]), floats(transformer.norm.weight), norms([c.norm for c in cross], width),
             Matrix.stack([c.query for c in cross]), Matrix.stack([c.out for c in cross]), cross_every if cross else 0,
-            transformer.window,
+            transformer.window, Packed.make(transformer),
         )  # fmt: skip
 
 
@@ -143,10 +146,13 @@ def step(p: Any, s: Any, rows: int) -> None:
     x, normed, qkv, attended, wide = s.x[:rows], s.normed[:rows], s.qkv[:rows], s.attended[:rows], s.wide[:rows]
     total = heads * width
     crossed = 0
+    adapted = p.low.used[0] > 0 or p.low.used[1] > 0
     for layer in range(layers):
         if p.cross_every > 0 and layer % p.cross_every == 0:
             k.rms_norm(x, p.cross_norm[crossed], normed)
             k.linear(normed, p.cross_query.weight[crossed], p.cross_query.scale[crossed], p.cross_query.bias[crossed], qkv[:, :total])
+            if adapted:
+                k.low_rank(normed, p.low, CROSS_QUERY, crossed, qkv[:, :total])
             for r in range(rows):
                 for h in range(heads):
                     k.attend(
@@ -154,10 +160,14 @@ def step(p: Any, s: Any, rows: int) -> None:
                         s.cross_keys.shape[2], s.scores, s.bits, attended[r, h * width : (h + 1) * width],
                     )  # fmt: skip
             k.linear(attended, p.cross_out.weight[crossed], p.cross_out.scale[crossed], p.cross_out.bias[crossed], normed)
+            if adapted:
+                k.low_rank(attended, p.low, CROSS_OUT, crossed, normed)
             k.add(x, normed)
             crossed += 1
         k.rms_norm(x, p.attention_norm[layer], normed)
         k.linear(normed, p.qkv.weight[layer], p.qkv.scale[layer], p.qkv.bias[layer], qkv)
+        if adapted:
+            k.low_rank(normed, p.low, QKV, layer, qkv)
         for r in range(rows):
             for h in range(heads):
                 query = qkv[r, h * width : (h + 1) * width]
@@ -171,11 +181,17 @@ def step(p: Any, s: Any, rows: int) -> None:
                     attended[r, h * width : (h + 1) * width],
                 )  # fmt: skip
         k.linear(attended, p.out.weight[layer], p.out.scale[layer], p.out.bias[layer], normed)
+        if adapted:
+            k.low_rank(attended, p.low, OUT, layer, normed)
         k.add(x, normed)
         k.rms_norm(x, p.feedforward_norm[layer], normed)
         k.linear(normed, p.up.weight[layer], p.up.scale[layer], p.up.bias[layer], wide)
+        if adapted:
+            k.low_rank(normed, p.low, UP, layer, wide)
         k.gelu(wide)
         k.linear(wide, p.down.weight[layer], p.down.scale[layer], p.down.bias[layer], normed)
+        if adapted:
+            k.low_rank(wide, p.low, DOWN, layer, normed)
         k.add(x, normed)
     k.rms_norm(x, p.norm, normed)
     s.place[0] = place + 1

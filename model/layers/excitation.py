@@ -1,89 +1,255 @@
-"""Harmonic tones of given notes, a hop at a time, compiled by numba: what `Tones` filters into sound.
+"""Sound of given notes and hits as instruments make it in the mean, a hop at a time, compiled by numba: what `Tones` filters.
 
-Each note is a sum of harmonics with falling strength, in exact phase from its onset on, so that any hop can be made by itself: there
-is no state. Envelopes are plain (attack of 2 ms, exponential decay for piano and bass, none for the horn, a short release); what an
-instrument really does is for the network that filters them.
+A tuned note is a sum of partials (stretched as the strings of a piano are), each with an envelope over the note's age and a response
+to velocity; a drum is a few ringing modes and noise in bands, with envelopes of their own. All of it comes from tables (`Timbres`).
+Phases and noise follow from the note alone, so that any hop can be made by itself: there is no state.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from jamd.contract.units import SAMPLE_RATE
+from jamd.contract.units import FRAME_SAMPLES, SAMPLE_RATE
+from model.conditioning import DRUM_ROWS, DRUM_SOUNDS, KEYS, LOWEST
 
-HARMONICS: Final = 16
+HARMONICS: Final = 24
 HIGHEST_HZ: Final = 12_000.0
-SOURCES: Final = 3
-"""Piano, bass, horn: the parts with pitch, in the order of PARTS."""
-DECAY_S: Final = (2.0, 1.5, 0.0)
-"""Time constant at middle C, and that falls by half with every two octaves up; 0: held."""
-RELEASE_S: Final = (0.06, 0.05, 0.03)
-_DECAY = np.array(DECAY_S)
-_RELEASE = np.array(RELEASE_S)
-_ROW = np.array([0, 1, -1, 2])
-ATTACK: Final = 96
+TUNED: Final = 3
+"""Piano, bass, horn: the first sources."""
+SOURCES: Final = 6
+"""Those, then drums with a skin, snares, and metal."""
+KNOTS_S: Final = (0.02, 0.06, 0.15, 0.35, 0.8, 1.8, 4.0)
+"""Ages at which the envelope of a partial is given; between them it is exponential."""
+BURST_KNOTS_S: Final = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.4)
+EDGES_HZ: Final = (40.0, 150.0, 300.0, 600.0, 1200.0, 2400.0, 4000.0, 6000.0, 9000.0, 13_000.0, 20_000.0)
+BANDS: Final = len(EDGES_HZ) - 1
+MODES: Final = 8
+LEVEL: Final = 4.0
+"""What a note has in the tables is made so much louder: the gains of `Tones` only turn down."""
+REFERENCE: Final = 80.0
+"""Velocity of the tables."""
+RELEASE_S: Final = (0.06, 0.05, 0.04)
+ATTACK_S: Final = (0.002, 0.004, 0.03)
+RELEASED_S: Final = 7.0 * max(RELEASE_S)
+"""After its end a tuned note is heard for so long,"""
+DRUM_RINGS_S: Final = BURST_KNOTS_S[-1]
+"""and a hit after its onset."""
+SKIN, SNARE, METAL = TUNED, TUNED + 1, TUNED + 2
+ROW_SOURCE: Final = (SKIN, SNARE, SNARE, SNARE, SNARE, METAL, METAL, METAL, METAL, METAL, METAL, SKIN, SKIN, SKIN, METAL)
+"""Source of each row of the roll's drums."""
+NOISE: Final = 1 << 15
+SILENT: Final = -9.5
+"""Log amplitude, before `LEVEL`, below which nothing is made."""
+_KNOTS, _BURST_KNOTS = np.array(KNOTS_S), np.array(BURST_KNOTS_S)
+_RELEASE, _ATTACK = np.array(RELEASE_S), np.array(ATTACK_S)
+_TUNED_ROW = np.array([0, 1, -1, 2])
+_ROW_SOURCE = np.array(ROW_SOURCE)
+_ROWS = np.array([DRUM_SOUNDS.get(pitch, DRUM_ROWS - 1) for pitch in range(128)])
+_JIT: Final[dict[str, Any]] = {"fastmath": {"reassoc", "contract", "nsz", "arcp"}, "cache": True, "nogil": True, "error_model": "numpy"}
 
 
-@njit(fastmath={"reassoc", "contract", "nsz", "arcp"}, cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _excite(parts: Any, pitches: Any, velocities: Any, starts: Any, ends: Any, first: int, rate: float, out: Any) -> None:
+class Timbres(NamedTuple):
+    """Natural logarithms of amplitudes at velocity 80."""
+
+    partials: NDArray[np.float32]
+    """Shape: [TUNED, KEYS, HARMONICS, len(KNOTS_S)]."""
+    response: NDArray[np.float32]
+    """Exponent of velocity. Shape: [TUNED, KEYS, HARMONICS]."""
+    stretch: NDArray[np.float32]
+    """Inharmonicity. Shape: [TUNED, KEYS]."""
+    bands: NDArray[np.float32]
+    """Noise of drums. Shape: [DRUM_ROWS, BANDS, len(BURST_KNOTS_S)]."""
+    modes: NDArray[np.float32]
+    """Shape: [DRUM_ROWS, MODES, len(BURST_KNOTS_S)]."""
+    modes_hz: NDArray[np.float32]
+    """Shape: [DRUM_ROWS, MODES]."""
+
+    @classmethod
+    def shapes(cls) -> dict[str, tuple[int, ...]]:
+        bursts = len(BURST_KNOTS_S)
+        return {
+            "partials": (TUNED, KEYS, HARMONICS, len(KNOTS_S)), "response": (TUNED, KEYS, HARMONICS), "stretch": (TUNED, KEYS),
+            "bands": (DRUM_ROWS, BANDS, bursts), "modes": (DRUM_ROWS, MODES, bursts), "modes_hz": (DRUM_ROWS, MODES),
+        }  # fmt: skip
+
+    @classmethod
+    def plain(cls) -> Timbres:
+        """Made up, for networks without weights: partials that fall with their number and age, hits of white noise."""
+        out = {name: np.zeros(shape, np.float32) for name, shape in cls.shapes().items()}
+        number = np.log(np.arange(1, HARMONICS + 1))[:, None]
+        out["partials"][:] = -3.0 - number - np.array([0.8, 0.8, 0.0])[:, None, None, None] * _KNOTS
+        out["response"][:] = 1.5
+        out["bands"][:] = -4.0 - 6.0 * _BURST_KNOTS
+        out["modes"][:] = -12.0
+        out["modes_hz"][:] = 200.0
+        return cls(**out)
+
+
+def _noise_bands() -> NDArray[np.float32]:
+    """Noise of unit power in each band, to be read in circles. Shape: [BANDS, NOISE]."""
+    rng = np.random.default_rng(5)
+    hz = np.fft.rfftfreq(NOISE, 1 / SAMPLE_RATE)
+    out = np.zeros((BANDS, NOISE), np.float32)
+    for band in range(BANDS):
+        inside = (hz >= EDGES_HZ[band]) & (hz < EDGES_HZ[band + 1])
+        wave = np.fft.irfft(np.where(inside, np.exp(2j * np.pi * rng.random(len(hz))), 0), NOISE)
+        out[band] = wave / np.sqrt((wave**2).mean())
+    return out
+
+
+_NOISE_BANDS = _noise_bands()
+
+
+@njit(**_JIT)  # type: ignore[untyped-decorator]
+def _at(table: Any, knots: Any, age: float) -> float:
+    """Log amplitude at an age: level before the first knot, straight between knots, and on after the last."""
+    n = knots.shape[0]
+    if age <= knots[0]:
+        return float(table[0])
+    i = n - 2
+    for j in range(1, n):
+        if age < knots[j]:
+            i = j - 1
+            break
+    slope = (table[i + 1] - table[i]) / (knots[i + 1] - knots[i])
+    if i == n - 2 and age > knots[n - 1]:
+        slope = min(slope, 0.0)
+        return float(table[n - 1] + slope * (age - knots[n - 1]))
+    return float(table[i] + slope * (age - knots[i]))
+
+
+@njit(**_JIT)  # type: ignore[untyped-decorator]
+def _tone(source: int, pitch: int, velocity: float, begin: float, end: float, first: int, rate: float, t: Any, out: Any) -> None:
+    """Add a note. `begin` and `end` are samples; shape: out [hop]."""
+    hop = out.shape[0]
+    release = _RELEASE[source] * rate
+    key = min(max(pitch - LOWEST, 0), KEYS - 1)
+    at = max(first, int(np.ceil(begin)))
+    age, last = at - begin, first + hop - begin
+    base = 2.0 * np.pi * 440.0 * 2.0 ** ((pitch - 69.0) / 12.0) / rate
+    loud = np.log(velocity / REFERENCE)
+    stretch = t.stretch[source, key]
+    count = 0
+    re, im = np.zeros(HARMONICS, np.float32), np.zeros(HARMONICS, np.float32)
+    turn_re, turn_im = np.zeros(HARMONICS, np.float32), np.zeros(HARMONICS, np.float32)
+    for k in range(HARMONICS):
+        number = k + 1.0
+        turn = base * number * np.sqrt(1.0 + stretch * number * number)
+        if turn * rate > 2.0 * np.pi * HIGHEST_HZ:
+            break
+        lift = t.response[source, key, k] * loud
+        now = _at(t.partials[source, key, k], _KNOTS, age / rate) + lift
+        then = _at(t.partials[source, key, k], _KNOTS, last / rate) + lift
+        if now < SILENT and then < SILENT:
+            continue
+        phase = turn * age + 0.7 * k * k
+        strength = LEVEL * np.exp(now)
+        fall = np.exp((then - now) / max(last - age, 1.0))
+        re[count], im[count] = strength * np.cos(phase), strength * np.sin(phase)
+        turn_re[count], turn_im[count] = fall * np.cos(turn), fall * np.sin(turn)
+        count += 1
+    count = (count + 7) // 8 * 8
+    damp = np.exp(-1.0 / release)
+    level = np.exp(-(at - end) / release) if at > end else 1.0
+    attack = _ATTACK[source] * rate
+    for i in range(at - first, hop):
+        total = np.float32(0)
+        for k in range(count):
+            total += im[k]
+            a = re[k] * turn_re[k] - im[k] * turn_im[k]
+            im[k] = re[k] * turn_im[k] + im[k] * turn_re[k]
+            re[k] = a
+        ramp = min((first + i - begin) / attack, 1.0)
+        out[i] += np.float32(level * ramp) * total
+        if first + i >= end:
+            level *= damp
+
+
+@njit(**_JIT)  # type: ignore[untyped-decorator]
+def _burst(row: int, velocity: float, begin: float, first: int, rate: float, t: Any, noise: Any, out: Any) -> None:
+    """Add a hit. Shape: out [hop]."""
+    hop = out.shape[0]
+    lift = 2.0 * np.log(velocity / REFERENCE)
+    onset = int(np.ceil(begin))
+    at = max(first, onset)
+    place = (onset * 7919 + row * 104729) % NOISE
+    block = 64
+    for band in range(BANDS):
+        table = t.bands[row, band]
+        wave = noise[band]
+        low = at
+        now = _at(table, _BURST_KNOTS, (low - begin) / rate) + lift
+        while low < first + hop:
+            high = min(low + block, first + hop)
+            then = _at(table, _BURST_KNOTS, (high - begin) / rate) + lift
+            if now > SILENT or then > SILENT:
+                level = np.float32(LEVEL * np.exp(now))
+                grow = np.float32((LEVEL * np.exp(then) - level) / (high - low))
+                for n in range(low, high):
+                    out[n - first] += level * wave[(place + n - onset) % NOISE]
+                    level += grow
+            now, low = then, high
+    for mode in range(MODES):
+        table = t.modes[row, mode]
+        low = at
+        turn = 2.0 * np.pi * t.modes_hz[row, mode] / rate
+        now = _at(table, _BURST_KNOTS, (low - begin) / rate) + lift
+        while low < first + hop:
+            high = min(low + block, first + hop)
+            then = _at(table, _BURST_KNOTS, (high - begin) / rate) + lift
+            if now > SILENT or then > SILENT:
+                level = LEVEL * np.exp(now)
+                grow = (LEVEL * np.exp(then) - level) / (high - low)
+                phase = turn * (low - begin)
+                re, im = np.cos(phase), np.sin(phase)
+                turn_re, turn_im = np.cos(turn), np.sin(turn)
+                for n in range(low, high):
+                    ramp = min((n - begin) / 48.0, 1.0)
+                    out[n - first] += np.float32(level * ramp * im)
+                    re, im = re * turn_re - im * turn_im, re * turn_im + im * turn_re
+                    level += grow
+            now, low = then, high
+
+
+@njit(**_JIT)  # type: ignore[untyped-decorator]
+def _excite(
+    parts: Any, pitches: Any, velocities: Any, starts: Any, ends: Any, first: int, rate: float, t: Any, noise: Any, out: Any
+) -> None:
     hop = out.shape[1]
-    re, im = np.empty(HARMONICS, np.float32), np.empty(HARMONICS, np.float32)
-    turn_re, turn_im = np.empty(HARMONICS, np.float32), np.empty(HARMONICS, np.float32)
     for n in range(parts.shape[0]):
-        source = _ROW[parts[n]]
-        if source < 0:
-            continue
         begin, end = starts[n] * rate, ends[n] * rate
-        release = _RELEASE[source] * rate
-        if first + hop <= begin or first > end + 7.0 * release:
+        if first + hop <= begin:
             continue
-        hz = 440.0 * 2.0 ** ((pitches[n] - 69.0) / 12.0)
-        at = max(first, int(np.ceil(begin)))
-        age = at - begin
-        level = (velocities[n] / 127.0) ** 1.5
-        fall = 1.0
-        if _DECAY[source] > 0:
-            constant = _DECAY[source] * 2.0 ** ((60.0 - pitches[n]) / 24.0) * rate
-            level *= np.exp(-age / constant)
-            fall = np.exp(-1.0 / constant)
-        damp = np.exp(-1.0 / release)
-        if at > end:
-            level *= np.exp(-(at - end) / release)
-        for k in range(HARMONICS):
-            turn = 2.0 * np.pi * hz * (k + 1) / rate
-            strength = 1.0 / (k + 1) if hz * (k + 1) < HIGHEST_HZ else 0.0
-            phase = turn * age + 0.7 * k * k
-            re[k], im[k] = strength * np.cos(phase), strength * np.sin(phase)
-            turn_re[k], turn_im[k] = np.cos(turn), np.sin(turn)
-        for i in range(at - first, hop):
-            total = np.float32(0)
-            for k in range(HARMONICS):
-                total += im[k]
-                a = re[k] * turn_re[k] - im[k] * turn_im[k]
-                im[k] = re[k] * turn_im[k] + im[k] * turn_re[k]
-                re[k] = a
-            ramp = min((first + i - begin) / ATTACK, 1.0)
-            out[source, i] += np.float32(level * ramp) * total
-            level *= fall
-            if first + i >= end:
-                level *= damp
+        source = _TUNED_ROW[parts[n]]
+        if source >= 0:
+            if first <= end + RELEASED_S * rate:
+                _tone(source, pitches[n], max(velocities[n], 1.0), begin, end, first, rate, t, out[source])
+        elif first <= begin + DRUM_RINGS_S * rate:
+            row = _ROWS[pitches[n]]
+            _burst(row, max(velocities[n], 1.0), begin, first, rate, t, noise, out[_ROW_SOURCE[row]])
 
 
-def excite(notes: NDArray[Any], first: int, frames: int) -> NDArray[np.float32]:
-    """Tones of notes from sample `first` on. Shape: [SOURCES, frames].
+def excite(notes: NDArray[Any], first: int, frames: int, timbres: Timbres) -> NDArray[np.float32]:
+    """Sources of notes from sample `first` on. Shape: [SOURCES, frames].
 
     Args:
-        notes: fields part, pitch, velocity, start and duration (seconds); drums are left out.
+        notes: fields part, pitch, velocity, start and duration (seconds).
+        first: a multiple of the hop, as are the places of hops in a stream; `frames` too.
     """
     out = np.zeros((SOURCES, frames), np.float32)
-    hop = 640
-    parts, pitches, velocities = (notes[name].astype(np.int64) for name in ("part", "pitch", "velocity"))
-    starts = notes["start"].astype(np.float64)
+    parts, pitches = (notes[name].astype(np.int64) for name in ("part", "pitch"))
+    velocities, starts = notes["velocity"].astype(np.float64), notes["start"].astype(np.float64)
     ends = starts + notes["duration"]
-    for at in range(0, frames, hop):  # rotations are started afresh in every hop: no drift
-        _excite(parts, pitches, velocities, starts, ends, first + at, float(SAMPLE_RATE), out[:, at : at + hop])
+    rate, last = float(SAMPLE_RATE), max(RELEASED_S, DRUM_RINGS_S)
+    for at in range(0, frames, FRAME_SAMPLES):  # rotations are started afresh in every hop: no drift
+        low, high = (first + at) / rate, (first + at + FRAME_SAMPLES) / rate
+        near = np.flatnonzero((starts < high) & (np.maximum(ends, starts) + last >= low)) if len(notes) > 64 else slice(None)
+        _excite(
+            parts[near], pitches[near], velocities[near], starts[near], ends[near], first + at, rate, timbres, _NOISE_BANDS,
+            out[:, at : at + FRAME_SAMPLES],
+        )  # fmt: skip
     return out

@@ -13,6 +13,8 @@ from numba import njit
 
 _JIT: dict[str, Any] = {"fastmath": {"reassoc", "contract", "nsz", "arcp"}, "cache": True, "nogil": True, "error_model": "numpy"}
 F = np.float32
+COLUMNS = 32
+"""Of a bank of low-rank paths (`model.layers.lowrank`): the ranks of all adapters that sound at once sum up to no more."""
 
 
 @njit(**_JIT)
@@ -42,6 +44,29 @@ def linear(x: Any, weight: Any, scale: Any, bias: Any, out: Any) -> None:
             for i in range(inputs):
                 a += F(row[i]) * xr[i]
             out[r, o] = a * scale[o] + (bias[o] if biased else F(0))
+
+
+@njit(**_JIT)
+def low_rank(x: Any, paths: Any, kind: int, layer: int, out: Any) -> None:
+    """out += sum over columns of scale * up * (down . x); see `model.layers.lowrank.Packed`. Columns without a scale are left out."""
+    numbers, places, used = paths
+    inputs, outputs = x.shape[1], out.shape[1]
+    for bank in range(used.shape[0]):
+        first = (layer * used.shape[0] + bank) * COLUMNS
+        for c in range(first, first + used[bank]):
+            scale = numbers[places[kind, 2] + c]
+            if scale == 0:
+                continue
+            row = numbers[places[kind, 0] + c * inputs : places[kind, 0] + (c + 1) * inputs]
+            column = numbers[places[kind, 1] + c * outputs : places[kind, 1] + (c + 1) * outputs]
+            for r in range(x.shape[0]):
+                xr, yr = x[r], out[r]
+                a = F(0)
+                for i in range(inputs):
+                    a += row[i] * xr[i]
+                a *= scale
+                for o in range(outputs):
+                    yr[o] += a * column[o]
 
 
 @njit(**_JIT)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -175,6 +176,8 @@ class Transformer(nn.Module):
         self.norm = nn.RMSNorm(width)
         places = range(0, layers, cross_every) if cross_every else ()
         self.cross = nn.ModuleDict({str(index): CrossAttention(width, heads) for index in places})
+        self.paths: Any = None
+        """Low-rank paths of adapters, where PyTorch plays (`model.layers.lowrank`); no part of the weights."""
 
     def remember(self, tokens: Tensor) -> Memory:
         """What the cross-attentions look at. Shape: tokens [batch, tokens, width]."""

@@ -1,0 +1,116 @@
+"""The two banks of low-rank columns of planner and player, behind one interface for compiled kernels and PyTorch.
+
+Everything here is allocated once. A staged adapter has the banks' own layout, so that bringing it in is a copy for each kind of matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.adapters.format import Adapter
+from model.generator.models import Models
+from model.layers.lowrank import LowRank, Packed, torch_paths
+from model.layers.transformer import Transformer
+
+Floats = NDArray[np.float32]
+
+
+class Staged(NamedTuple):
+    """One kind of matrix of one adapter in a bank's layout; layers that it leaves alone are zeros."""
+
+    down: Any
+    """Shape: [layers, rank, inputs]."""
+    up: Any
+    """Shape: [layers, rank, outputs]."""
+    covers: Floats
+    """1 where a layer is changed. Shape: [layers, 1]."""
+
+
+class Banks:
+    """The banks of one network.
+
+    Args:
+        transformer: whose matrices they stand beside.
+        packed: of the compiled kernels; None where PyTorch plays, whose layers are hooked here.
+    """
+
+    def __init__(self, network: str, transformer: Transformer, packed: Packed | None) -> None:
+        self.network = network
+        self.packed = packed
+        self.paths = torch_paths(transformer) if packed is None else None
+        self.kinds: dict[str, LowRank] = packed.views(transformer) if packed is not None else self.paths.low  # type: ignore[union-attr]
+        self.kinds = {kind: low for kind, low in self.kinds.items() if len(low.down)}
+        self._places = {"blocks": [*range(len(transformer.blocks))], "cross": [int(index) for index in transformer.cross]}
+        self._covers = {kind: np.zeros(low.scales.shape, np.float32) for kind, low in self.kinds.items()}
+        self._scales = {kind: np.zeros(low.scales.shape, np.float32) for kind, low in self.kinds.items()}
+        self._sources = {kind: torch.from_numpy(array) for kind, array in self._scales.items()}
+
+    def _array(self, like: Any, *shape: int) -> Any:
+        return torch.zeros(shape, dtype=like.dtype, device=like.device) if isinstance(like, Tensor) else np.zeros(shape, np.float32)
+
+    def stage(self, adapter: Adapter) -> dict[str, Staged]:
+        """What an adapter brings to this network; kinds of matrix that it leaves alone are not there."""
+        rank, out = adapter.manifest.rank, {}
+        for kind, low in self.kinds.items():
+            group, name = ("cross", kind.removeprefix("cross_")) if kind.startswith("cross_") else ("blocks", kind)
+            names = [f"{self.network}.{group}.{place}.{name}" for place in self._places[group]]
+            covers = np.array([[f"{part}.lora_A" in adapter.tensors] for part in names], np.float32)
+            if not covers.any():
+                continue
+            down = self._array(low.down, len(names), rank, low.down.shape[-1])
+            up = self._array(low.up, len(names), rank, low.up.shape[-1])
+            for index, part in enumerate(names):
+                if covers[index]:
+                    a, b = adapter.tensors[f"{part}.lora_A"], adapter.tensors[f"{part}.lora_B"].T
+                    down[index] = a if isinstance(down, Tensor) else a.float().numpy()
+                    up[index] = b if isinstance(up, Tensor) else b.float().numpy()
+            out[kind] = Staged(down, up, covers)
+        return out
+
+    def write(self, bank: int, first: int, rank: int, staged: dict[str, Staged]) -> None:
+        """Copy an adapter into columns of a bank that does not sound."""
+        last = first + rank
+        for kind, low in self.kinds.items():
+            part = staged.get(kind)
+            self._covers[kind][:, bank, first:last] = 0.0 if part is None else part.covers
+            if part is not None:
+                low.down[:, bank, first:last] = part.down
+                low.up[:, bank, first:last] = part.up
+
+    def set_scales(self, scales: Floats, used: NDArray[np.int64]) -> None:
+        """Shapes: scales [BANKS, COLUMNS], used [BANKS]."""
+        for kind, low in self.kinds.items():
+            np.multiply(scales, self._covers[kind], out=self._scales[kind])
+            if self.packed is None:
+                low.scales.copy_(self._sources[kind])
+            else:
+                low.scales[:] = self._scales[kind]
+        if self.packed is not None:
+            self.packed.used[:] = used
+        else:
+            self.paths.on = bool(used.any())  # type: ignore[union-attr]
+
+
+def banks_of(models: Models) -> list[Banks]:
+    """Of player and planner, as they play. On CUDA idle frames are made ready for both."""
+    player = Banks("player", models.player.transformer, None if models.compiled is None else models.compiled[0].blocks.low)
+    planner = Banks("planner", models.planner.transformer, None if models.compiled_planner is None else models.compiled_planner.blocks.low)
+    for frame in models.frames:
+        frame.capture_adapted()
+    return [player, planner]
+
+
+def bytes_of(staged: list[dict[str, Staged]]) -> int:
+    """Memory of a staged adapter."""
+
+    def each() -> Iterator[Staged]:
+        for kinds in staged:
+            yield from kinds.values()
+
+    return sum(part.down.nbytes + part.up.nbytes for part in each())

@@ -1,0 +1,117 @@
+"""Adapters in the real daemon, with random ones for the shipped model: what is learned is not the matter here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import soundfile
+
+from model.adapters.format import write_adapter
+from model.generator.models import load_models
+from tests.conftest import wait_until
+from tests.system.conftest import Daemon
+from tests.unit.model.adapters.rig import make_adapter
+
+RATE = 48_000
+
+
+@pytest.fixture
+def adapters(tmp_path: Path) -> Path:
+    """`ann` and `bo`, rank 4, and two that are not what they ought to be."""
+    models = load_models("small")
+    root = tmp_path / "adapters"
+    for seed, name in enumerate(("ann", "bo", "cut", "foreign")):
+        write_adapter(root, make_adapter(models, name, seed, size=0.3, targets=("qkv", "out")))
+    tensors = root / "cut" / "adapter.safetensors"
+    tensors.write_bytes(tensors.read_bytes()[:-1000])
+    manifest = root / "foreign" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"base_hash": "', '"base_hash": "f'))
+    return root
+
+
+def state(daemon: Daemon, name: str) -> str:
+    rows = json.loads(daemon.client.ask("/adapter/list").arguments[0])["adapters"]
+    return next(str(row["state"]) for row in rows if row["name"] == name)
+
+
+def test_swap_blend_refuse_and_play_on(
+    tmp_path: Path, adapters: Path, shared_memory_is_clean: None, launch: Callable[[str], Daemon]
+) -> None:
+    out = tmp_path / "out.wav"
+    daemon = launch(f"file:{out}")
+    client = daemon.client
+    client.send("/clock/tempo", 200)
+    client.send("/jam/start")
+    wait_until(lambda: daemon.status()["jam"]["state"] == "playing", 20, "the jam")
+    begin = daemon.status()["clock"]["frame"]
+    assert state(daemon, "ann") == "registered"
+    client.send("/adapter/use", "ann", 0.8)
+    wait_until(lambda: state(daemon, "ann") == "active", 20, "the adapter")
+    client.send("/adapter/load", "bo")
+    wait_until(lambda: state(daemon, "bo") == "ready", 20, "the other one")
+    client.send("/adapter/blend", "ann", 0.5, "bo", 0.5)
+    wait_until(lambda: state(daemon, "bo") == "active", 10, "the blend")
+    client.send("/adapter/strength", 0.5)
+    assert client.ask("/adapter/unload", "bo", expect="/error").address == "/error"
+    for name, says in (("cut", "damaged"), ("foreign", "another base")):
+        client.send("/adapter/use", name)
+        wait_until(lambda says=says: says in daemon.log.read_text(), 10, f"the refusal of {name}")
+    assert client.ask("/adapter/use").arguments == ("ann",)
+    engine = next(p for p in psutil.Process(daemon.process.pid).children() if "jamd.engine" in p.cmdline())
+    before = engine.memory_info().rss
+    for index in range(12):
+        client.send("/adapter/use", "ann" if index % 2 else "bo")
+        wait_until(lambda index=index: state(daemon, "ann" if index % 2 else "bo") == "active", 10, f"swap {index}")
+    assert engine.memory_info().rss - before < 30e6
+    client.send("/adapter/use", "base")
+    wait_until(lambda: state(daemon, "ann") == state(daemon, "bo") == "ready", 10, "the base")
+    client.send("/adapter/unload", "bo")
+    wait_until(lambda: state(daemon, "bo") == "registered", 10, "the end of bo")
+    end = daemon.status()["clock"]["frame"]
+    assert daemon.status()["jam"]["state"] == "playing"
+    assert daemon.stop() == 0, daemon.log.read_text()
+    audio, _ = soundfile.read(out)
+    played = audio[begin + RATE : end]
+    levels = np.sqrt((played[: len(played) // 24_000 * 24_000].reshape(-1, 24_000, 2) ** 2).mean(axis=(1, 2)))
+    assert (levels > 1e-4).mean() > 0.9
+    assert "Traceback" not in daemon.log.read_text()
+
+
+def run(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "jamd", "adapters", *words], capture_output=True, text=True, timeout=120,
+        env=os.environ | {"JAMD_HOME": str(tmp_path)},
+    )  # fmt: skip
+
+
+def test_command_line(tmp_path: Path, adapters: Path) -> None:
+    rows = {row["name"]: row for row in json.loads(run(tmp_path, "list", "--json").stdout)}
+    assert {"ann", "bo", "cut", "foreign"} <= set(rows)
+    assert rows["ann"]["rank"] == 4
+    shown = json.loads(run(tmp_path, "show", "ann").stdout)
+    assert shown["parameters"] > 0
+    done = run(tmp_path, "show", "cut")
+    assert (done.returncode, done.stderr.startswith("jamd: ")) == (1, True)
+    out = tmp_path / "ann.zip"
+    assert run(tmp_path, "export", "ann", str(out)).returncode == 0
+    assert run(tmp_path, "export", "ann", str(out)).returncode == 1
+    assert run(tmp_path, "import", str(out)).returncode == 1  # it is there
+    assert run(tmp_path, "import", str(out), "--name", "ann2").returncode == 0
+    assert run(tmp_path, "remove", "ann").returncode == 0
+    assert not (adapters / "ann").exists()
+    assert run(tmp_path, "import", str(out)).returncode == 0
+    evil = tmp_path / "evil.zip"
+    with zipfile.ZipFile(evil, "w") as file:
+        file.writestr("../x.pkl", b"x")
+    done = run(tmp_path, "import", str(evil))
+    assert done.returncode == 1 and "does not hold an adapter" in done.stderr
+    assert run(tmp_path, "remove", "nobody").returncode == 1
