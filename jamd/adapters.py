@@ -11,28 +11,17 @@ from typing import Any, Final
 import msgspec
 
 from jamd import paths
+from jamd.adapter_folders import find_adapter, roots
 from jamd.contract.errors import AdapterError
 from model.adapters.format import LARGEST, MANIFEST, TENSORS, list_adapters, read_adapter, write_adapter
 
 ROOM: Final = LARGEST + (1 << 20)
 
 
-def _roots() -> list[Path]:
-    return [paths.adapters_folder(), paths.shipped_adapters()]
-
-
-def find(name: str) -> Path:
-    """Raises: AdapterError: there is none of that name."""
-    for root in _roots():
-        if (root / name / MANIFEST).is_file() and Path(name).name == name:
-            return root / name
-    raise AdapterError(f"there is no adapter {name!r}: `jamd adapters list` says which there are", code="missing")
-
-
 def rows() -> list[dict[str, Any]]:
     """Every adapter, the musician's own first; those that cannot be read with the reason."""
     out: list[dict[str, Any]] = []
-    for root in _roots():
+    for root in roots():
         for one in list_adapters(root):
             if any(row["name"] == one.folder.name for row in out):
                 continue
@@ -50,7 +39,7 @@ def rows() -> list[dict[str, Any]]:
 
 def show(name: str) -> dict[str, Any]:
     """The whole manifest of an adapter, after all of it has been read and checked."""
-    folder = find(name)
+    folder = find_adapter(name)
     adapter = read_adapter(folder)
     values: dict[str, Any] = msgspec.to_builtins(adapter.manifest)
     return values | {"folder": str(folder), "parameters": sum(tensor.numel() for tensor in adapter.tensors.values())}
@@ -58,7 +47,7 @@ def show(name: str) -> dict[str, Any]:
 
 def remove(name: str) -> Path:
     """Raises: AdapterError: there is none, or it came with the program."""
-    folder = find(name)
+    folder = find_adapter(name)
     if folder.parent != paths.adapters_folder():
         raise AdapterError(f"adapter {name!r} came with the program and stays", code="shipped")
     shutil.rmtree(folder)
@@ -110,7 +99,7 @@ def export(name: str, out: Path) -> Path:
     Raises:
         AdapterError: it is damaged, the file exists, or cannot be written.
     """
-    folder = find(name)
+    folder = find_adapter(name)
     read_adapter(folder)
     if out.exists():
         raise AdapterError(f"{out} is there already", code="exists")

@@ -80,6 +80,7 @@ def _parser() -> _Parser:
     render.add_argument("--count", type=_between(1, 999, int), default=1, metavar="K", help="files, each with the next seed")
     render.add_argument("--loop", action="store_true", help="make it loop without a click")
     render.add_argument("--notes", type=Path, metavar="FILE.mid", help="play these notes: the file's parts are not planned")
+    render.add_argument("--adapter", metavar="NAME[:STRENGTH]", help="play with a learned player")
     render.add_argument("--session", type=Path, metavar="DIR", help="play a recorded take again from its events")
     render.add_argument("--continue", dest="go_on", type=Path, metavar="FILE", help="go on from the end of a recording")
     render.add_argument("--midi", type=Path, metavar="FILE.mid", help="write the plan as MIDI, too")

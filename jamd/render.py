@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridges.charts import load_chart
+from jamd.adapter_folders import find_adapter
 from jamd.contract.errors import FailureError, UsageError
 from jamd.contract.units import PARTS, SAMPLE_RATE
 from jamd.render_options import RenderOptions
 from model.generator.clip import ClipRequest, frames_of_bars
-from model.generator.models import load_models
+from model.generator.models import Models, load_models
 from model.generator.offline import read_notes, render_clip
 
 DEFAULT_CHART = "| Dm7 | G7 | Cmaj7 | A7 |"
@@ -46,6 +47,30 @@ def read_recording(path: Path) -> NDArray[np.float32]:
     return np.nan_to_num(audio)
 
 
+def play_with(models: Models, words: str) -> None:
+    """Everything that these models play from now on is played with an adapter.
+
+    Args:
+        words: NAME or NAME:STRENGTH.
+
+    Raises:
+        JamdError: there is no such adapter, it is damaged or made for another base, or the strength is no number from 0 to 2.
+    """
+    from model.adapters.rack import FADE_STEPS, AdapterRack
+
+    name, _, strength = words.partition(":")
+    try:
+        value = float(strength) if strength else 1.0
+    except ValueError:
+        raise UsageError(f"--adapter is NAME or NAME:STRENGTH, not {words!r}") from None
+    rack = AdapterRack(models)
+    rack.load(find_adapter(name))
+    rack.use([(name, value)])
+    rack.switch()
+    for _ in range(FADE_STEPS):
+        rack.advance()
+
+
 def main(options: RenderOptions) -> list[dict[str, Any]]:
     """Render; one entry a file.
 
@@ -64,6 +89,8 @@ def main(options: RenderOptions) -> list[dict[str, Any]]:
         raise UsageError("nothing to render: the length is 0")
     torch.set_num_threads(1)
     models = load_models(options.model)
+    if options.adapter is not None:
+        play_with(models, options.adapter)
     given = tuple(read_notes(options.notes)) if options.notes is not None else ()
     before = read_recording(options.go_on) if options.go_on is not None else None
     out = []

@@ -33,3 +33,5 @@ class RenderOptions:
     go_on: Path | None = None
     """A recording that the music goes on from."""
     model: str = "small"
+    adapter: str | None = None
+    """NAME or NAME:STRENGTH."""

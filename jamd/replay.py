@@ -18,6 +18,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from jamd.adapter_folders import find_adapter
 from jamd.audio.clips import ClipTable
 from jamd.audio.offline_play import player
 from jamd.audio.stretch import stretch_loop
@@ -28,7 +29,6 @@ from jamd.contract.errors import FailureError, JamdError
 from jamd.contract.layout import AudioOp, Level, SlotLevel, SlotState, SlotWord, Word
 from jamd.contract.memory import AudioMemory
 from jamd.contract.units import PARTS, SAMPLE_RATE
-from jamd.control.adapters import find_adapter
 from jamd.control.clip_files import share
 from jamd.control.journal import Entry, JournalHead, read_journal
 from jamd.engine.adapters import EngineAdapters

@@ -11,36 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from jamd import paths
+from jamd.adapter_folders import MANIFEST, adapters_on_disk, find_adapter
 from jamd.contract import messages as m
 from jamd.contract.errors import MessageError
-from jamd.contract.folders import inside
 from jamd.control.desk import Desk
 
 BASE = "base"
-MANIFEST = "manifest.json"
 SHOWN = ("base", "created", "rank", "alpha", "targets", "style", "scores", "guards")
-
-
-def find_adapter(name: str) -> Path:
-    """The folder of an adapter: the musician's own, then those that came with the program.
-
-    Raises:
-        MessageError: there is none of that name.
-    """
-    for root in (paths.adapters_folder(), paths.shipped_adapters()):
-        folder = inside(root, name)
-        if (folder / MANIFEST).is_file():
-            return folder
-    raise MessageError(f"there is no adapter {name!r}: /adapter/list says which there are", code="adapter")
-
-
-def adapters_on_disk() -> dict[str, Path]:
-    """Name to folder; the musician's own hide those of the same name that came with the program."""
-    found: dict[str, Path] = {}
-    for root in (paths.shipped_adapters(), paths.adapters_folder()):
-        if root.is_dir():
-            found |= {path.parent.name: path.parent for path in sorted(root.glob(f"*/{MANIFEST}")) if not path.parent.name.startswith(".")}
-    return found
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -138,7 +138,7 @@ class OscServer:
     def _again(self, message: OscMessage, client: Client) -> None:
         """A launch that was heard before: done first, paid for afterwards."""
         try:
-            self.session.perform(message.address, message.arguments)
+            self._perform(message.address, message.arguments)
         except JamdError as error:
             self.error(client, message.address, error)
         if not self._guard.allows(client, 1.0):
@@ -236,17 +236,24 @@ class OscServer:
             return
         route, _ = entry if entry is not None else find(address)
         check_lengths(route, tuple(values), address)
-        try:
-            if route.action in self._own:
-                self._own[route.action](client, *route.check(values, address))
-                return
-            value = self.session.perform(address, values)
-        except JamdError:
-            raise
-        except Exception as error:  # a fault of ours: the client is told, the daemon lives
-            raise JamdError(f"{type(error).__name__}: {error}", code="internal") from error
+        if route.action in self._own:
+            self._own[route.action](client, *route.check(values, address))
+            return
+        value = self._perform(address, values)
         if value is not None:
             self.reply(client, address, *(value if isinstance(value, tuple) else (value,)))
+
+    def _perform(self, address: str, values: Sequence[Any]) -> Any:
+        """
+        Raises:
+            JamdError: it cannot be done; or a fault of ours (code `internal`): the client is told, the daemon lives.
+        """
+        try:
+            return self.session.perform(address, values)
+        except JamdError:
+            raise
+        except Exception as error:
+            raise JamdError(f"{type(error).__name__}: {error}", code="internal") from error
 
     # --- answers --------------------------------------------------------------------------------------------------------
 

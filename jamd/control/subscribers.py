@@ -89,6 +89,7 @@ class Subscribers:
             "clock": session.transport.view,
             "meters": session.audio_view,
             "slots": session.slots.view,
+            "adapters": session.adapters.view,
             "engine": lambda: session.state.engine | {"jam": session.band.view()},
             "params": session.params_view,
             "record": session.recording.view,

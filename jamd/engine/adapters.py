@@ -76,7 +76,7 @@ class EngineAdapters:
         Raises:
             AdapterError: not all of it is in memory, or it is too much at once.
         """
-        if self._wanted is None and [name for name, _ in adapters] == [name for name, _ in self.rack.active]:
+        if self._wanted is None and [name for name, _ in adapters] == [name for name, _ in self.rack.chosen]:
             for name, value in adapters:
                 self.rack.strength(name, value)
             self._turned = bool(adapters)

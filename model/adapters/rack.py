@@ -107,6 +107,11 @@ class AdapterRack:
         return list(self._mixes[self._sounding])
 
     @property
+    def chosen(self) -> Mix:
+        """The set that sounds once every `switch` so far has been followed: `active`, or the one that a fade still holds up."""
+        return list(self._waiting) if self._waiting is not None and self._due else self.active
+
+    @property
     def fading(self) -> bool:
         return any(self._left)
 

@@ -19,8 +19,8 @@ from model.layers.transformer import Transformer
 
 BANKS: Final = 2
 KINDS: Final = ("qkv", "out", "up", "down", "cross_query", "cross_out")
-QKV, OUT, UP, DOWN, CROSS_QUERY, CROSS_OUT = range(len(KINDS))
 """The matrices of a transformer that have the path; those of the cross-attentions that a change of style alone uses have none."""
+QKV, OUT, UP, DOWN, CROSS_QUERY, CROSS_OUT = range(len(KINDS))
 
 
 class LowRank(NamedTuple):

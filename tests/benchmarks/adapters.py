@@ -44,7 +44,7 @@ def main() -> None:
     print(f"A step of the music has {1000 / FRAME_RATE:.1f} ms.\n\n| what | median ms | least | most |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        sets = {
+        sets: dict[str, list[tuple[str, int, tuple[str, ...]]]] = {
             "rank 8, attention": [("a", 8, ATTENTION)],
             "rank 8, all matrices": [("b", 8, (*ATTENTION, "up", "down"))],
             "four of rank 8, attention": [(f"c{index}", 8, ATTENTION) for index in range(4)],

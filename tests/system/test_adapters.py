@@ -115,3 +115,21 @@ def test_command_line(tmp_path: Path, adapters: Path) -> None:
     done = run(tmp_path, "import", str(evil))
     assert done.returncode == 1 and "does not hold an adapter" in done.stderr
     assert run(tmp_path, "remove", "nobody").returncode == 1
+
+
+def test_rendering_with_an_adapter(tmp_path: Path, adapters: Path) -> None:
+    """At strength 0 the same bytes as without; else other music, of the same length."""
+
+    def render(name: str, *words: str) -> bytes:
+        out = tmp_path / f"{name}.wav"
+        done = subprocess.run(
+            [sys.executable, "-m", "jamd", "render", "--bars", "1", "--tempo", "240", "--out", str(out), *words],
+            capture_output=True, text=True, timeout=120, env=os.environ | {"JAMD_HOME": str(tmp_path)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return out.read_bytes()
+
+    base = render("base")
+    assert render("none", "--adapter", "ann:0") == base
+    changed = render("ann", "--adapter", "ann:0.8")
+    assert changed != base and len(changed) == len(base)

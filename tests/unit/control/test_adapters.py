@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jamd.contract import messages as m
-from jamd.contract.errors import MessageError
+from jamd.contract.errors import AdapterError, MessageError
 from tests.unit.control.rig import Rig
 
 BAR = 4 * 24_000
@@ -85,7 +85,7 @@ def test_what_is_refused_changes_nothing(rig: Rig) -> None:
     assert rig.session.state.loaded == {"petra": "ready"}
     assert "another base" in rig.log[-1]
     for name in ("nobody", "../petra", "/etc", ""):
-        with pytest.raises(MessageError):
+        with pytest.raises(AdapterError):
             rig.do("/adapter/use", name)
     with pytest.raises(MessageError, match="plays"):
         rig.do("/adapter/unload", "petra")

@@ -101,13 +101,15 @@ def test_a_set_asked_for_during_a_fade_comes_after_it(models: Models, tmp_path: 
         rack.advance()
     # ann still fades out of the bank that cat needs
     rack.use([("cat", 0.5)])
+    assert rack.chosen == [("bo", 1.0)]
     rack.switch()
+    assert rack.chosen == [("cat", 0.5)]
     assert rack.active == [("bo", 1.0)] and code_of(rack.unload, "cat") == "active"
     for _ in range(2 * FADE_STEPS):
         if rack.active[0][0] == "bo":
             rack.strength("bo", 0.9)  # a knob that keeps moving does not hold it up
         rack.advance()
-    assert rack.active == [("cat", 0.5)]
+    assert rack.active == rack.chosen == [("cat", 0.5)]
     for _ in range(FADE_STEPS):
         rack.advance()
     assert not rack.fading and np.allclose(sorted(scales(models).sum(axis=1)), [0.0, 2.0])
