@@ -54,15 +54,15 @@ class CodecConfig(_Config):
 
 @dataclass(frozen=True)
 class TonesConfig(_Config):
-    """Gains of harmonics and noise from codes and plan."""
+    """Gains of planned sounds and noise from codes and plan."""
 
     hop: int = FRAME_SAMPLES
     latent: int = 64
-    width: int = 192
+    width: int = 256
     blocks: int = 4
     expansion: int = 2
     kernel: int = 5
-    bands: int = 24
+    bands: int = 32
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ case $target in
     packages="jackd2 liblo-tools fluidsynth fluid-soundfont-gm" extras="[dev]"
     # programs that the examples are for; JAMD_PEERS=0 leaves them out (500 MB installed), and what needs them is skipped
     if [ "${JAMD_PEERS:-1}" = 1 ]; then
-      packages="$packages puredata-core supercollider-server supercollider-language sooperlooper ardour pipewire pipewire-jack wireplumber dbus"
+      packages="$packages puredata-core supercollider-server supercollider-language sooperlooper ardour pipewire pipewire-jack wireplumber dbus gcc"
     fi ;;
   *) echo "setup: no target $target" >&2; exit 2 ;;
 esac

@@ -36,9 +36,7 @@ def _free_dead_servers() -> None:
     for name in names:
         if subprocess.run(["pgrep", "-f", f"jackd -n {name} "], capture_output=True).returncode == 0:
             continue
-        server = subprocess.Popen(
-            ["jackd", "-n", name, "-d", "dummy", "-r", "48000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        server = subprocess.Popen(["jackd", "-n", name, "-d", "dummy", "-r", "48000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(0.5)
         server.terminate()
         server.wait(timeout=10)

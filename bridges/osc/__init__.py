@@ -1,10 +1,14 @@
-"""OSC over UDP: packets to messages and back, address patterns, time tags. Messages are python-osc's; bundles are unfolded here, within bounds."""
+"""OSC over UDP: packets to messages and back, address patterns, time tags.
+
+Messages are read and built by python-osc; bundles are unfolded here, within bounds.
+"""
 
 from __future__ import annotations
 
 import struct
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from pythonosc.osc_message import OscMessage as Message
@@ -21,6 +25,7 @@ LARGEST: Final = 65_507
 MOST: Final = 1024
 """Messages in a bundle."""
 MOST_ARGUMENTS: Final = 128
+SHORT: Final = 64
 DEEPEST: Final = 8
 IMMEDIATELY: Final = 1
 EPOCH: Final = 2_208_988_800
@@ -48,9 +53,19 @@ def read_packet(data: bytes, now: float | None = None) -> list[OscMessage]:
     Raises:
         MessageError: code `malformed`.
     """
+    if len(data) <= SHORT and data[:1] == b"/":
+        return [_again(data)]
     out: list[OscMessage] = []
     _read(data, time.time() if now is None else now, 0.0, 0, out)
     return out
+
+
+@lru_cache(maxsize=256)
+def _again(data: bytes) -> OscMessage:
+    """A short message: pads and knobs send the same ones again and again, and what is launched must not wait for the parser."""
+    if len(data) % 4:
+        raise _malformed("not an OSC message or bundle")
+    return _message(data, 0.0)
 
 
 def _malformed(reason: str) -> MessageError:

@@ -50,9 +50,8 @@ class Argument:
         else:
             value = float(value)
         if value != value or (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
-            raise MessageError(
-                f"{address}: {self.name} {value:g} is outside {self.low:g}..{self.high:g} {self.unit}".rstrip(), code="range"
-            )
+            low, high = ("" if end is None else f"{end:g}" for end in (self.low, self.high))
+            raise MessageError(f"{address}: {self.name} {value:g} is outside {low}..{high} {self.unit}".rstrip(), code="range")
         return value
 
     def _choose(self, value: Any, address: str) -> str:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
+from heapq import nlargest
 from typing import Final
 
 from jamd.contract.arguments import Argument, Kind, Route
@@ -216,7 +217,8 @@ def _nearest(address: str) -> str | None:
     plain = address if number is None else f"{address[: number.start()]}/N/{address[number.end() :]}"
     pairs = _pairs(plain)
     shared = Counter(template for pair in pairs for template in _BY_PAIR.get(pair, ()))
-    likely = [template for template, count in shared.most_common(4) if 2 * count >= 0.4 * (len(pairs) + len(template) - 1)]
+    alike = {template: 2 * count / (len(pairs) + len(template) - 1) for template, count in shared.items()}
+    likely = [template for template in nlargest(4, alike, key=alike.__getitem__) if alike[template] >= 0.2]
     near = difflib.get_close_matches(plain, likely, n=1, cutoff=0.6)
     if not near:
         return None

@@ -15,8 +15,8 @@ from jamd.contract import messages as m
 from model.generator.performer import Performer
 from model.generator.situation import Situation
 
-MOST: Final = 200_000
-"""Changes that are kept; a longer jam is recorded from then on without its beginning."""
+MOST: Final = 32 << 20
+"""Characters of changes that are kept; a longer jam is recorded from then on without its beginning."""
 _encoder = msgspec.json.Encoder()
 
 
@@ -32,6 +32,7 @@ class History:
         self._send = send
         self._adapters = adapters if adapters is not None else list
         self._inputs: list[m.EngineInput] = []
+        self._size = 0
         self._on = False
 
     def report(self, on: bool) -> None:
@@ -46,7 +47,8 @@ class History:
         steps = performer.steps if performer is not None else 0
         planned = performer.plan.written if performer is not None else 0
         one = m.EngineInput(steps=steps, planned=planned, frame=frame, text=text)
-        if len(self._inputs) < MOST:
+        self._size += len(text)
+        if self._size < MOST:
             self._inputs.append(one)
         if self._on:
             self._send(one)
@@ -55,6 +57,7 @@ class History:
         """A jam begins: what was told before is part of its situation. `follows`: after one that still plays."""
         if not follows:
             self._inputs.clear()
+            self._size = 0
         body = {
             "frame": frame, "seed": seed, "follows": follows, "clock": msgspec.to_builtins(situation.clock),
             "charts": [[bar, chart.text()] for bar, chart in situation.charts],

@@ -64,3 +64,42 @@ class SpectralLoss(nn.Module):
                 filters: Tensor = self.filters  # type: ignore[assignment]
                 mel = F.l1_loss(torch.log(x.transpose(1, 2) @ filters + 1e-4), torch.log(y.transpose(1, 2) @ filters + 1e-4))
         return stft / len(self.sizes), mel
+
+
+class MixLoss(nn.Module):
+    """Log power in mel bands over several STFT sizes, L1, and how far the loud bands are off, for sounds whose phase is nobody's choice.
+
+    Power is summed up in a band before it is compared, so that noise is asked for its level, not for its grain, and the level that is
+    best is the true one; the long window parts the partials of notes. Items are compared in one random direction between left and
+    right, as in `SpectralLoss`.
+
+    Shape: audio [batch, 2, samples] twice; returns (level, convergence) scalars.
+    """
+
+    def __init__(self, sizes: tuple[tuple[int, int], ...] = ((512, 40), (1024, 80), (2048, 160), (8192, 320)), floor: float = 1e-9) -> None:
+        super().__init__()
+        self.sizes, self.floor = sizes, floor
+        for size, bands in sizes:
+            self.register_buffer(f"window{size}", torch.hann_window(size), persistent=False)
+            self.register_buffer(f"filters{size}", mel_filters(size // 2 + 1, bands), persistent=False)
+
+    def _power(self, audio: Tensor, size: int) -> Tensor:
+        """Shape: [batch, samples] to [batch, frames, bands]."""
+        window: Tensor = getattr(self, f"window{size}")
+        spectrum = torch.stft(audio, size, size // 2, window=window, center=False, return_complex=True)
+        power = (spectrum.real.square() + spectrum.imag.square()) / window.square().sum()
+        return power.transpose(1, 2) @ getattr(self, f"filters{size}")  # type: ignore[no-any-return]
+
+    def forward(self, estimate: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        angle = torch.rand(len(target), 1, 1, device=target.device) * math.pi
+        direction = torch.cat((angle.cos(), angle.sin()), dim=1)
+        a, b = (estimate * direction).sum(dim=1), (target * direction).sum(dim=1)
+        level, convergence = a.new_zeros(()), a.new_zeros(())
+        for size, _ in self.sizes:
+            x = self._power(a, size) + self.floor
+            with torch.no_grad():
+                y = self._power(b, size) + self.floor
+            level = level + 0.5 * F.l1_loss(torch.log(x), torch.log(y))
+            loud = torch.linalg.vector_norm(y.sqrt(), dim=(1, 2))
+            convergence = convergence + (torch.linalg.vector_norm(x.sqrt() - y.sqrt(), dim=(1, 2)) / loud.clamp(min=1e-2)).mean()
+        return level / len(self.sizes), convergence / len(self.sizes)

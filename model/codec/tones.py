@@ -1,10 +1,11 @@
-"""Tones: what the codec's few bits cannot say is filled in from the plan, by harmonics and noise under learned envelopes.
+"""Tones: what the codec's few bits cannot say is filled in from the plan, by sounds of its notes and noise under learned envelopes.
 
 At the player's four levels (3.3 kbit/s) the codec keeps rhythm, bass and colour, but a chord in the middle of a band is lost
-between the codes. Its notes are known, though: they are the plan. Harmonics of the planned notes and noise are shaped band by
-band with gains that a small network reads from codes and plan (a source and filter model; Wang et al. 2019, "Neural
-source-filter waveform models"; Engel et al. 2020, "DDSP"), and the decoder's own spectrum is turned down where they take over.
-All of it happens on MDCT frames, so nothing is added to the delay. Without a plan the decoder is heard alone.
+between the codes. Its notes are known, though: they are the plan. Sources of the planned notes and hits (`model.layers.excitation`)
+and noise are shaped band by band with gains that a small network reads from codes, plan, and the levels of all that is to be mixed
+(a source and filter model; Wang et al. 2019, "Neural source-filter waveform models"; Engel et al. 2020, "DDSP"), and the decoder's
+own spectrum is turned down where they take over. All of it happens on MDCT frames, so nothing is added to the delay. Without a plan
+the decoder is heard alone.
 """
 
 from __future__ import annotations
@@ -14,11 +15,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from model.codec.mdct import mdct
 from model.conditioning import ROLL_WIDTH
 from model.config import TonesConfig
 from model.layers.convnext import CausalConvNeXtBlock
-from model.layers.excitation import SOURCES
+from model.layers.excitation import SOURCES, Timbres
 from model.streaming import ConvState, StreamState
+
+HEARD = SOURCES + 2
+"""Spectra whose levels the network is told: the decoder's middle and side, the sources."""
+LOUDEST = 1.5
+"""Natural logarithm of the greatest gain of a source."""
+FAINT = 1e-6
+"""Power of a band that counts as silence."""
 
 
 def band_matrix(bands: int, bins: int) -> Tensor:
@@ -31,13 +40,18 @@ def band_matrix(bands: int, bins: int) -> Tensor:
     return (1.0 - (place[None] - torch.arange(bands)[:, None]).abs()).clamp(min=0.0).float()
 
 
+def gains_width(bands: int) -> int:
+    """Numbers a frame: level and place of each source, noise, decoder in every band, and the width of the noise."""
+    return (2 * SOURCES + 2) * bands + 1
+
+
 @dataclass
 class TonesState(StreamState):
     blocks: list[ConvState]
 
 
 class Tones(nn.Module):
-    """Gains from latents and plan, and their use.
+    """Gains from latents, plan and levels, and their use.
 
     Shape: latents [batch, steps, latent], roll [batch, steps, ROLL_WIDTH], sources [batch, steps, SOURCES, hop] (MDCT of the
     excitation), noise and spectrum [batch, steps, 2, hop] (mid and side, as coefficients, not companded).
@@ -45,55 +59,80 @@ class Tones(nn.Module):
 
     bands: Tensor
     scale: Tensor
+    share: Tensor
+    """How much of the decoder is mixed in where there is a plan; training takes all values from 0 to 1."""
 
     def __init__(self, config: TonesConfig) -> None:
         super().__init__()
         self.config = config
         self.enter = nn.Linear(config.latent, config.width)
         self.roll = nn.Linear(ROLL_WIDTH, config.width, bias=False)
+        self.heard = nn.Linear(HEARD * config.bands, config.width, bias=False)
         self.blocks = nn.ModuleList(CausalConvNeXtBlock(config.width, config.expansion, config.kernel) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(config.width)
-        self.leave = nn.Linear(config.width, (SOURCES + 2) * config.bands + SOURCES + 1)
+        self.leave = nn.Linear(config.width, gains_width(config.bands))
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
         with torch.no_grad():
             self.leave.bias[: SOURCES * config.bands] = -3.0
-            self.leave.bias[SOURCES * config.bands : (SOURCES + 1) * config.bands] = -7.0
+            self.leave.bias[2 * SOURCES * config.bands : (2 * SOURCES + 1) * config.bands] = -7.0
         self.register_buffer("bands", band_matrix(config.bands, config.hop), persistent=False)
         self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("share", torch.ones(()))
+        for name, table in Timbres.plain()._asdict().items():
+            self.register_buffer(f"timbre_{name}", torch.from_numpy(table))
+
+    def timbres(self) -> Timbres:
+        """What the excitation is made from."""
+        return Timbres(*(getattr(self, f"timbre_{name}").detach().float().cpu().numpy() for name in Timbres._fields))
 
     def make_state(self, batch: int = 1) -> TonesState:
         return TonesState([block.make_state(batch) for block in self.blocks])  # type: ignore[operator]
 
-    def _enter(self, latents: Tensor, roll: Tensor) -> Tensor:
-        return self.enter(latents * self.scale) + self.roll(roll)  # type: ignore[no-any-return]
+    def dim(self, spectrum: Tensor, roll: Tensor) -> Tensor:
+        """The decoder's spectrum as it is mixed in: all of it where no plan is given, else `share`."""
+        return spectrum * torch.where(roll[..., -1:, None] > 0, self.share, 1.0)
 
-    def gains(self, latents: Tensor, roll: Tensor) -> Tensor:
-        """What `apply` takes. Shape: [batch, steps, (SOURCES + 2) * bands + SOURCES + 1]."""
-        x = self._enter(latents, roll)
+    def levels(self, spectrum: Tensor, sources: Tensor) -> Tensor:
+        """Log power by band, 0 where there is silence. Shape: [batch, steps, HEARD * bands]."""
+        share = self.bands / self.bands.sum(dim=1, keepdim=True)
+        power = torch.cat((spectrum, sources), dim=-2).square() @ share.T
+        return (torch.log(power + FAINT) * 0.2 - _LOG_FAINT * 0.2).flatten(-2)
+
+    def _enter(self, latents: Tensor, roll: Tensor, levels: Tensor) -> Tensor:
+        return self.enter(latents * self.scale) + self.roll(roll) + self.heard(levels)  # type: ignore[no-any-return]
+
+    def gains(self, latents: Tensor, roll: Tensor, levels: Tensor) -> Tensor:
+        """What `apply_gains` takes. Shape: [batch, steps, gains_width(bands)]."""
+        x = self._enter(latents, roll, levels)
         for block in self.blocks:
             x = block(x)
         return self.leave(self.norm(x))  # type: ignore[no-any-return]
 
-    def gains_step(self, latents: Tensor, roll: Tensor, state: TonesState) -> Tensor:
+    def gains_step(self, latents: Tensor, roll: Tensor, levels: Tensor, state: TonesState) -> Tensor:
         """`gains` of the next steps."""
-        x = self._enter(latents, roll)
+        x = self._enter(latents, roll, levels)
         for block, block_state in zip(self.blocks, state.blocks, strict=True):
             x = block.step(x, block_state)  # type: ignore[operator]
         return self.leave(self.norm(x))  # type: ignore[no-any-return]
 
     def apply_gains(self, gains: Tensor, spectrum: Tensor, sources: Tensor, noise: Tensor) -> Tensor:
-        """The decoder's spectrum with tones and noise. Shape: as `spectrum`."""
+        """The decoder's dimmed spectrum with tones and noise. Shape: as `spectrum`."""
         bands = self.config.bands
-        tone, hiss, keep, pan, width = torch.split(gains, [SOURCES * bands, bands, bands, SOURCES, 1], dim=-1)
-        tone = torch.exp(tone.view(*tone.shape[:-1], SOURCES, bands).clamp(-12.0, 0.0)) @ self.bands  # louder only lifts leakage
+        tone, pan, hiss, keep, width = torch.split(gains, [SOURCES * bands, SOURCES * bands, bands, bands, 1], dim=-1)
+        shape = (*gains.shape[:-1], SOURCES, bands)
+        tone = torch.exp(tone.reshape(shape).clamp(-12.0, LOUDEST))
+        side = tone * torch.tanh(pan.reshape(shape))
         hiss = torch.exp(hiss.clamp(-14.0, 0.0)) @ self.bands
         keep = (2.0 * torch.sigmoid(keep)) @ self.bands
-        sounds = tone * sources
-        middle = spectrum[..., 0, :] * keep + sounds.sum(dim=-2) + hiss * noise[..., 0, :]
-        side = spectrum[..., 1, :] * keep + (torch.tanh(pan)[..., None] * sounds).sum(dim=-2)
-        side = side + torch.sigmoid(width) * hiss * noise[..., 1, :]
+        middle_sound = ((tone @ self.bands) * sources).sum(dim=-2)
+        side_sound = ((side @ self.bands) * sources).sum(dim=-2)
+        middle = spectrum[..., 0, :] * keep + middle_sound + hiss * noise[..., 0, :]
+        side = spectrum[..., 1, :] * keep + side_sound + torch.sigmoid(width) * hiss * noise[..., 1, :]
         return torch.stack((middle, side), dim=-2)
+
+
+_LOG_FAINT = float(torch.log(torch.tensor(FAINT)))
 
 
 def sources_of(excitation: Tensor, basis: Tensor) -> Tensor:
@@ -104,4 +143,4 @@ def sources_of(excitation: Tensor, basis: Tensor) -> Tensor:
     hop = basis.shape[1]
     batch, sources, samples = excitation.shape
     hops = excitation.view(batch, sources, samples // hop, hop).transpose(1, 2)
-    return torch.cat((hops[:, :-1], hops[:, 1:]), dim=-1) @ basis
+    return mdct(hops[:, 1:], hops[:, 0], basis)

@@ -128,7 +128,9 @@ class Bench:
     def digest(self) -> str:
         """Of all weights."""
         found = hashlib.sha256()
-        for module in (self.models.codec, self.models.planner, self.models.player):
+        for module in (self.models.codec, self.models.planner, self.models.player, self.models.tones):
+            if module is None:
+                continue
             for name, value in module.state_dict().items():
                 if isinstance(value, torch.Tensor):
                     found.update(name.encode())

@@ -62,7 +62,26 @@ class Frame:
         self._none = torch.zeros(1, 1, config.width, device=device, dtype=self.dtype)
         """What the row without the plan is given."""
         self._decoder = codec.make_decoder_state()
-        self._call = GraphedCall(self._step, device, self.generator, self.reset)
+        self._call = self._capture(False)
+        self._adapted: GraphedCall | None = None
+        """The same with the low-rank paths of adapters, which the plain step does without."""
+        self.capture_adapted()
+
+    def _capture(self, adapted: bool) -> GraphedCall:
+        """The step, with or without adapters whichever sound now."""
+        paths = self.player.transformer.paths
+        if paths is None:
+            return GraphedCall(self._step, self.controls.device, self.generator, self.reset)
+        on, paths.on = paths.on, adapted
+        try:
+            return GraphedCall(self._step, self.controls.device, self.generator, self.reset)
+        finally:
+            paths.on = on
+
+    def capture_adapted(self) -> None:
+        """On CUDA: make ready for adapters, once there are paths for them. Ends the stream."""
+        if self._call.graph is not None and self._adapted is None and self.player.transformer.paths is not None:
+            self._adapted = self._capture(True)
 
     def reset(self) -> None:
         """Back to the start of a stream; the style stays."""
@@ -91,7 +110,13 @@ class Frame:
             value.copy_(new_value.expand_as(value))
 
     def __call__(self) -> None:
-        self._call()
+        paths = self.player.transformer.paths
+        if self._call.graph is None or paths is None or not paths.on:
+            self._call()
+        elif self._adapted is not None:
+            self._adapted()
+        else:  # the stream is older than the paths: slowly, but as it should sound
+            self._step()
 
     def _transformer(self, x: Tensor) -> Tensor:
         transformer = self.player.transformer
@@ -144,7 +169,9 @@ class Frame:
         spectrum = self.codec.spectrum_step(latents, self._decoder)
         if self.tones is not None and self._tones_state is not None:
             self._sound.copy_(torch.cat((self._sound[..., self.excitation.shape[-1] :], self.excitation), dim=-1))
-            gains = self.tones.gains_step(latents, self.roll, self._tones_state)
+            sources = sources_of(self._sound, self.codec.basis)
+            spectrum = self.tones.dim(spectrum, self.roll)
+            gains = self.tones.gains_step(latents, self.roll, self.tones.levels(spectrum, sources), self._tones_state)
             noise = torch.empty_like(spectrum).normal_(generator=self.generator)
-            spectrum = self.tones.apply_gains(gains, spectrum, sources_of(self._sound, self.codec.basis), noise)
+            spectrum = self.tones.apply_gains(gains, spectrum, sources, noise)
         self.audio.copy_(self.codec.synthesise_step(spectrum, self._decoder))

@@ -11,6 +11,7 @@ import torch
 
 from jamd.contract.errors import EngineError
 from jamd.contract.prompts import read_prompts
+from model.adapters.base import base_hash
 from model.checkpoint import load_weights, read_header
 from model.codec import Codec
 from model.codec.compiled import DecoderWeights, decoder_weights
@@ -54,6 +55,9 @@ class Models:
 
     precision: str = "float32"
     """Of the player's weights where PyTorch plays."""
+
+    base: str = ""
+    """`model.adapters.base.base_hash` of player and planner before any rounding; empty for untrained networks."""
 
     frames: list[Frame] = field(default_factory=list, repr=False, compare=False)
     """Of streams that have ended or are to come; on CUDA each with its graph."""
@@ -226,4 +230,5 @@ def load_models(
     if tones_path.is_file():
         tones = Tones(TonesConfig.from_dict(read_header(tones_path)["config"]))
         load_weights(tones_path, tones)
-    return _ready(name, (codec, planner, player), tones, style, compiled, device, precision)
+    whole = base_hash({"player": player, "planner": planner})  # while the weights are whole
+    return replace(_ready(name, (codec, planner, player), tones, style, compiled, device, precision), base=whole)

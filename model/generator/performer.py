@@ -21,7 +21,7 @@ from model.generator.events import PlannedNote
 from model.generator.models import Models
 from model.generator.planner import PlanStream, Sampling
 from model.generator.situation import Situation
-from model.layers.excitation import excite
+from model.layers.excitation import DRUM_RINGS_S, RELEASED_S, excite
 from model.style.words import Style
 
 HELD_S = 3600.0
@@ -59,6 +59,7 @@ class Performer:
         self._primed = False
         self._gain = 1.0
         self._style: Style | None = None
+        self._timbres = None if models.tones is None else models.tones.timbres()
         self._given: list[PlannedNote] = []
         self._live: set[int] = set()
         self._held: list[tuple[int, int]] = []
@@ -165,7 +166,7 @@ class Performer:
             self.played.append(note)
         self.plan.forget(end)
         active = self._active
-        ends = active["start"] + np.maximum(active["duration"], np.where(active["part"] == 2, 0.5, 0.0))
+        ends = active["start"] + np.where(active["part"] == 2, DRUM_RINGS_S, active["duration"] + RELEASED_S)
         off = ~np.array(parts)
         active = active[(ends > now) & ~off[active["part"]]]
         self._active = np.concatenate((active, np.array(rows, NOTE_DTYPE))) if rows else active
@@ -212,8 +213,8 @@ class Performer:
         self.plan.extend(np.ceil(end))
         self._begin_notes(beat, end, self.situation.segment_at(beat).tempo)
         excitation = None
-        if self.models.tones is not None:
-            excitation = excite(self._active, self.steps * FRAME_SAMPLES, FRAME_SAMPLES)
+        if self._timbres is not None:
+            excitation = excite(self._active, self.steps * FRAME_SAMPLES, FRAME_SAMPLES, self._timbres)
         block = self.voice.play(
             self.controls(frame).vectors(), roll(self._active, self.steps, 1), min(self.temperature, 1.0), self.top_p, self.guidance,
             excitation,

@@ -70,6 +70,22 @@ def test_patterns(pattern: str, found: list[str]) -> None:
     assert matching(pattern, ADDRESSES) == found
 
 
+@pytest.mark.parametrize(
+    "pattern", ["/" + "*a" * 20, "/slot/*/" + "{,a,u,n,c}" * 12, "/" + "x" * 300 + "*", "/" + "?*" * 60, "/slot/[0/9]/launch", "/slot/{1"]
+)
+def test_what_could_keep_the_matcher_busy_is_refused(pattern: str) -> None:
+    with pytest.raises(MessageError) as error:
+        matching(pattern, ADDRESSES)
+    assert error.value.code == "address"
+    assert len(str(error.value)) < 160
+
+
+def test_large_numbers_are_sent_as_such() -> None:
+    assert read_packet(build("/a", 1 << 40, -(1 << 31)))[0].arguments == (1 << 40, -(1 << 31))
+    with pytest.raises(MessageError):
+        build("/a", 1 << 80)
+
+
 @given(pattern=st.text(alphabet="/a[]{}*?!-,\\^", max_size=20))
 def test_any_pattern_matches_or_is_refused(pattern: str) -> None:
     try:

@@ -11,17 +11,18 @@ from model.codec import Codec
 from model.codec.codec import CEILING
 from model.codec.compiled_tones import CompiledToneDecoder
 from model.codec.mdct import mdct_basis
-from model.codec.tones import Tones, band_matrix, sources_of
+from model.codec.tones import HEARD, Tones, band_matrix, sources_of
 from model.conditioning import ROLL_WIDTH
 from model.config import CodecConfig, PlayerConfig, TonesConfig
 from model.corpus.notes import make_notes
 from model.generator.frame import Frame
 from model.generator.player import Player
-from model.layers.excitation import SOURCES, excite
+from model.layers.excitation import BURST_KNOTS_S, HARMONICS, METAL, ROW_SOURCE, SKIN, SOURCES, TUNED, Timbres, excite
 
 from tests.parity.test_voices import round_weights  # isort: skip
 
 CODEC = CodecConfig(width=32, encoder_blocks=1, decoder_blocks=2, latent=16, levels=3, codebook_size=64)
+TIMBRES = Timbres.plain()
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,7 @@ def networks() -> tuple[Codec, Tones]:
     for book in codec.quantizer.books():
         book.codes.copy_(torch.randn_like(book.codes))
     tones.scale.fill_(0.7)
+    tones.share.fill_(0.4)
     round_weights(codec.decoder)
     weight = tones.roll.weight.data.clone()
     round_weights(tones)
@@ -54,7 +56,7 @@ def test_bands_sum_to_one() -> None:
 
 
 def test_excitation_is_in_tune_and_in_time() -> None:
-    sound = excite(make_notes([(0, 69, 100, 0.5, 2.0)], 120.0), 0, SAMPLE_RATE)
+    sound = excite(make_notes([(0, 69, 100, 0.5, 2.0)], 120.0), 0, SAMPLE_RATE, TIMBRES)
     first = round(0.25 * SAMPLE_RATE)
     assert not sound[0, :first].any() and sound[0, first + 5 : first + 200].any()
     assert not sound[1:].any()
@@ -63,26 +65,51 @@ def test_excitation_is_in_tune_and_in_time() -> None:
     assert np.argmax(spectrum) * SAMPLE_RATE / (1 << 18) == pytest.approx(440.0, abs=0.5)
 
 
+def test_partials_of_a_stiff_string_are_stretched() -> None:
+    stiff = TIMBRES._replace(stretch=np.full_like(TIMBRES.stretch, 1e-3), partials=TIMBRES.partials.copy())
+    stiff.partials[:, :, np.arange(HARMONICS) != 7] = -20.0  # the eighth alone
+    part = excite(make_notes([(0, 57, 100, 0.0, 4.0)], 120.0), 0, SAMPLE_RATE, stiff)[0, 4800:37_568]
+    spectrum = np.abs(np.fft.rfft(part * np.hanning(len(part)), 1 << 18))
+    assert np.argmax(spectrum) * SAMPLE_RATE / (1 << 18) == pytest.approx(8 * 220.0 * np.sqrt(1 + 64e-3), abs=1.0)
+
+
+def test_a_note_decays_as_its_table_says() -> None:
+    sound = excite(make_notes([(0, 60, 80, 0.0, 8.0)], 120.0), 0, 2 * SAMPLE_RATE, TIMBRES)[0]
+    early, late = (np.sqrt((sound[at : at + 9600] ** 2).mean()) for at in (9600, 67_200))
+    assert 20 * np.log10(late / early) == pytest.approx(-0.8 * 1.2 * 8.686, abs=0.3)
+
+
 def test_excitation_needs_no_state() -> None:
-    whole = excite(notes(), 0, 150 * FRAME_SAMPLES)
-    pieces = np.concatenate([excite(notes(), at * FRAME_SAMPLES, FRAME_SAMPLES) for at in range(150)], axis=1)
+    whole = excite(notes(), 0, 150 * FRAME_SAMPLES, TIMBRES)
+    pieces = np.concatenate([excite(notes(), at * FRAME_SAMPLES, FRAME_SAMPLES, TIMBRES) for at in range(150)], axis=1)
     assert np.array_equal(whole, pieces)
-    later = excite(notes(), 33 * FRAME_SAMPLES, 20 * FRAME_SAMPLES)
+    later = excite(notes(), 33 * FRAME_SAMPLES, 20 * FRAME_SAMPLES, TIMBRES)
     assert np.array_equal(later, whole[:, 33 * FRAME_SAMPLES : 53 * FRAME_SAMPLES])
-    assert np.abs(np.diff(whole, axis=1)).max() < 0.6  # no click between hops
-    assert not whole[:, -FRAME_SAMPLES:].any()  # released
+    assert np.abs(np.diff(whole[:TUNED], axis=1)).max() < 0.6  # no click between hops
+    assert not whole[:TUNED, -FRAME_SAMPLES:].any()  # released
+    rings = round((0.15 + BURST_KNOTS_S[-1]) * SAMPLE_RATE) // FRAME_SAMPLES + 2
+    assert not excite(notes(), rings * FRAME_SAMPLES, FRAME_SAMPLES, TIMBRES)[TUNED:].any()
 
 
-def test_louder_notes_are_louder_and_drums_are_silent() -> None:
-    soft, loud = (excite(make_notes([(3, 60, velocity, 0.0, 1.0)], 120.0), 0, 9600) for velocity in (40, 120))
-    assert np.abs(loud).max() > 2 * np.abs(soft).max() > 0
-    assert not excite(make_notes([(2, 51, 120, 0.0, 1.0)], 120.0), 0, 9600).any()
+def test_louder_notes_are_louder() -> None:
+    for part, pitch, source in ((3, 60, 2), (2, 51, METAL), (2, 36, SKIN)):
+        soft, loud = (excite(make_notes([(part, pitch, velocity, 0.0, 1.0)], 120.0), 0, 9600, TIMBRES)[source] for velocity in (40, 120))
+        assert np.abs(loud).max() > 2 * np.abs(soft).max() > 0
+
+
+def test_each_drum_sounds_in_its_source() -> None:
+    sound = excite(make_notes([(2, 36, 100, 0.0, 0.2)], 120.0), 0, 9600, TIMBRES)
+    assert sound[SKIN].any() and not sound[np.arange(SOURCES) != SKIN].any()
+    assert set(ROW_SOURCE) == set(range(TUNED, SOURCES))
+    ride = excite(make_notes([(2, 51, 100, 0.1, 0.2)], 120.0), 0, 4800, TIMBRES)[METAL]
+    assert not ride[:2400].any() and ride[2410:2600].any()
 
 
 def inputs(steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     roll = (rng.random((steps, ROLL_WIDTH)) * (rng.random((steps, ROLL_WIDTH)) < 0.02)).astype(np.float32)
-    return rng.integers(0, 64, (steps, 3)), roll, excite(notes(), 0, steps * FRAME_SAMPLES)
+    roll[:, -1] = np.arange(steps) >= 10  # the first without a plan
+    return rng.integers(0, 64, (steps, 3)), roll, excite(notes(), 0, steps * FRAME_SAMPLES, TIMBRES)
 
 
 def reference(codec: Codec, tones: Tones, codes: np.ndarray, roll: np.ndarray, sound: np.ndarray, noise: torch.Tensor) -> np.ndarray:
@@ -90,8 +117,9 @@ def reference(codec: Codec, tones: Tones, codes: np.ndarray, roll: np.ndarray, s
     latents = codec.quantizer.decode(torch.from_numpy(codes)[None])
     spectrum = codec.expand(codec.from_latents(latents).clamp(-CEILING, CEILING))
     before = np.concatenate([np.zeros((SOURCES, FRAME_SAMPLES), np.float32), sound], axis=1)
-    gains = tones.gains(latents, torch.from_numpy(roll)[None])
-    spectrum = tones.apply_gains(gains, spectrum, sources_of(torch.from_numpy(before)[None], codec.basis), noise)
+    sources, spectrum = sources_of(torch.from_numpy(before)[None], codec.basis), tones.dim(spectrum, torch.from_numpy(roll)[None])
+    gains = tones.gains(latents, torch.from_numpy(roll)[None], tones.levels(spectrum, sources))
+    spectrum = tones.apply_gains(gains, spectrum, sources, noise)
     return codec.synthesise_step(spectrum, codec.make_decoder_state())[0].T.numpy()
 
 
@@ -120,8 +148,8 @@ def test_compiled_tones_are_those_of_the_network(networks: tuple[Codec, Tones]) 
 
 def test_static_frame_has_the_tones_of_the_network(networks: tuple[Codec, Tones]) -> None:
     codec, tones = networks
-    tones.leave.bias.data[tones.config.bands * SOURCES : tones.config.bands * (SOURCES + 1)] = -30.0  # noise is another test's
-    tones.leave.weight.data[tones.config.bands * SOURCES : tones.config.bands * (SOURCES + 1)] = 0.0
+    noise = slice(tones.config.bands * 2 * SOURCES, tones.config.bands * (2 * SOURCES + 1))
+    tones.leave.bias.data[noise], tones.leave.weight.data[noise] = -30.0, 0.0  # another test's
     player = Player(
         PlayerConfig(width=16, layers=1, heads=2, feedforward=32, window=8, levels=3, codebook_size=64, latent=16, depth_width=16)
     )
@@ -142,7 +170,7 @@ def test_fresh_tones_leave_the_decoder_as_it_is() -> None:
     """But for sources at -26 dB and noise at -60 dB, from which training starts."""
     tones = Tones(TonesConfig())
     spectrum = torch.randn(1, 3, 2, 640)
-    gains = tones.gains(torch.randn(1, 3, 64), torch.zeros(1, 3, ROLL_WIDTH))
+    gains = tones.gains(torch.randn(1, 3, 64), torch.zeros(1, 3, ROLL_WIDTH), torch.zeros(1, 3, HEARD * tones.config.bands))
     out = tones.apply_gains(gains, spectrum, torch.zeros(1, 3, SOURCES, 640), torch.zeros(1, 3, 2, 640))
     torch.testing.assert_close(out, spectrum)
     assert mdct_basis(640).shape == (1280, 640)

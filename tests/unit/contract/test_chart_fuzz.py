@@ -103,8 +103,15 @@ leaf = st.builds(
     lambda tag, more, text: f"<{tag}{more}>{text}</{tag}>", st.sampled_from(TAGS), st.sampled_from(ATTRIBUTES), st.sampled_from(CONTENTS)
 )
 tree = st.recursive(
-    leaf, lambda inner: st.builds(lambda tag, more, kids: f"<{tag}{more}>{''.join(kids)}</{tag}>", st.sampled_from(TAGS), st.sampled_from(ATTRIBUTES),
-                                  st.lists(inner, max_size=5)), max_leaves=30)  # fmt: skip
+    leaf,
+    lambda inner: st.builds(
+        lambda tag, more, kids: f"<{tag}{more}>{''.join(kids)}</{tag}>",
+        st.sampled_from(TAGS),
+        st.sampled_from(ATTRIBUTES),
+        st.lists(inner, max_size=5),
+    ),
+    max_leaves=30,
+)
 HARMONY = "<harmony><root><root-step>C</root-step></root><kind>major</kind></harmony>"
 measure = st.lists(st.one_of(leaf, tree, st.just(HARMONY)), max_size=8).map(lambda kids: f"<measure>{''.join(kids)}</measure>")
 score = st.lists(measure, max_size=8).map(lambda found: f"<score-partwise><part>{''.join(found)}</part></score-partwise>".encode())
@@ -131,15 +138,22 @@ def test_any_file_is_a_chart_or_an_error(data: bytes) -> None:
         pass
 
 
+def of_measures(*inside: str) -> bytes:
+    return f"<score-partwise><part>{''.join(f'<measure>{one}</measure>' for one in inside)}</part></score-partwise>".encode()
+
+
+CHANGING = "".join(
+    f"<attributes><divisions>{999_999_000 + i}</divisions></attributes><note><duration>{i}</duration></note>" for i in range(1, 3000)
+)
+REPEATED = HARMONY + "<barline><repeat direction='backward' times='2000'/></barline>"
+
+
 @pytest.mark.parametrize(
     "data",
     [
-        f"<score-partwise><part><measure>{HARMONY * 30_000}</measure></part></score-partwise>".encode(),
-        ("<score-partwise><part><measure>" + HARMONY + "".join(
-            f"<attributes><divisions>{999_999_000 + i}</divisions></attributes><note><duration>{i}</duration></note>" for i in range(1, 3000))
-            + "</measure></part></score-partwise>").encode(),
-        ("<score-partwise><part>" + f"<measure>{HARMONY}<barline><repeat direction='backward' times='2000'/></barline></measure>" * 1500
-            + "</part></score-partwise>").encode(),
+        of_measures(HARMONY * 30_000),
+        of_measures(HARMONY + CHANGING),
+        of_measures(*[REPEATED] * 1500),
         b"irealb://a=b==c=d==" + MUSIC_PREFIX.encode() + b"{C^7 |D-7 }" * 1500,
         b"| C " * 15_000,
         b"C " * 20_000,
@@ -147,7 +161,7 @@ def test_any_file_is_a_chart_or_an_error(data: bytes) -> None:
         b"9" * 60_000,
         b"/ " * 20_000,
     ],
-)  # fmt: skip
+)
 def test_large_files_are_read_or_refused_soon(data: bytes) -> None:
     """Seconds at most, on a busy machine: nothing here grows with the square of what is sent."""
     began = time.process_time()

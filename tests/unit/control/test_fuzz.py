@@ -203,7 +203,8 @@ def test_any_packets_leave_a_valid_session(desk: Desk, data: list[bytes]) -> Non
     answers = desk.hear(*data)
     check_answers(answers, 2000)
     check_state(desk)
-    assert [one.address for one in desk.hear(build("/ping"))] == ["/pong"]
+    assert "/pong" in [one.address for one in desk.hear(build("/ping"))]  # and what had been put off until now
+    desk.renew()
 
 
 @slow

@@ -14,7 +14,7 @@ from jamd.contract.chart import parse_chart, parse_chord
 from jamd.contract.clock import Clock, ClockSegment
 from jamd.contract.errors import EngineError, FailureError
 from jamd.contract.prompts import read_prompts, write_prompts
-from jamd.contract.units import FRAME_SAMPLES, PARTS, SAMPLE_RATE
+from jamd.contract.units import FRAME_RATE, FRAME_SAMPLES, PARTS, SAMPLE_RATE
 from model.codec import Codec
 from model.config import CodecConfig, PlannerConfig, PlayerConfig
 from model.generator.clip import CROSSFADE, ClipRender, ClipRequest, frames_of_bars
@@ -25,6 +25,7 @@ from model.generator.performer import Performer
 from model.generator.planner import Planner
 from model.generator.player import Player
 from model.generator.situation import Situation
+from model.layers.excitation import RELEASED_S
 from model.style.words import read_style
 
 CHART = parse_chart("| Dm7 G7 | Cmaj7 | A7 |")
@@ -231,7 +232,10 @@ def test_live_notes_sound_until_they_are_let_go(models: Models) -> None:
     performer.note_off(0, 64)
     performer.note_off(0, 99)
     performer.block()
-    performer.block()
+    released = performer._active[performer._active["part"] == 0]
+    assert (released["start"] + released["duration"] <= performer.steps / FRAME_RATE).all()
+    for _ in range(int(RELEASED_S * FRAME_RATE) + 2):  # it rings out
+        performer.block()
     assert not (performer._active["part"] == 0).any()
     assert all(note.part != 0 or note.beat < 0.3 for note in performer.played)
     planned = PlannedNote(0, 60, 80, performer.beat + 0.01, 1.0)

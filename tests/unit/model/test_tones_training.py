@@ -1,0 +1,90 @@
+"""Training of the tones: the loss hears levels, timbres are measured right, crops fit together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from jamd.contract.units import FRAME_SAMPLES, SAMPLE_RATE
+from model.codec import Codec
+from model.codec.losses import MixLoss
+from model.config import CodecConfig
+from model.corpus.notes import make_notes
+from model.layers.excitation import BANDS, MODES, SOURCES, Timbres
+from model.training import timbres, tones
+from model.training.store import StoredPiece
+
+CODEC = CodecConfig(width=32, encoder_blocks=1, decoder_blocks=1, latent=16, levels=3, codebook_size=64)
+
+
+def noise(seed: int, seconds: float = 1.0) -> torch.Tensor:
+    return torch.randn(2, 2, round(seconds * SAMPLE_RATE), generator=torch.Generator().manual_seed(seed)) * 0.1
+
+
+def test_the_loss_of_noise_is_least_at_the_right_level() -> None:
+    """Other noise of the same power fits best at the power it has: what is compared is the level, not the grain."""
+    loss, true, made = MixLoss(), noise(1), noise(2)
+    found = {}
+    for gain in (0.7, 0.85, 1.0, 1.18, 1.4):
+        torch.manual_seed(0)
+        found[gain] = float(loss(made * gain, true)[0])
+    assert min(found, key=lambda gain: found[gain]) == 1.0
+    torch.manual_seed(0)
+    level, convergence = loss(true, true)
+    assert float(level) == 0.0 and float(convergence) == 0.0
+
+
+def test_the_loss_hears_a_note_that_is_a_semitone_off() -> None:
+    time = torch.arange(SAMPLE_RATE) / SAMPLE_RATE
+    a, same, off = (
+        0.1 * torch.sin(2 * torch.pi * hz * time + phase).expand(1, 2, -1) for hz, phase in ((440.0, 0), (440.0, 1), (466.2, 0))
+    )
+    loss = MixLoss()
+    assert float(loss(off, a)[1]) > 5 * float(loss(same, a)[1])
+
+
+def test_partials_of_a_known_string_are_found() -> None:
+    time = np.arange(6 * SAMPLE_RATE) / SAMPLE_RATE
+    hz, stretch = 110.0, 4e-4
+    places = [k * hz * np.sqrt(1 + stretch * k * k) for k in range(1, 13)]
+    sound = sum(np.exp(-time / 0.7) / k * np.sin(2 * np.pi * place * time) for k, place in enumerate(places, 1))
+    stereo = np.stack((sound, sound), axis=1)
+    assert timbres._stretch(stereo, hz) == pytest.approx(stretch, rel=0.15)
+    found = timbres._demodulated(stereo, places[2], 0.04, np.array([0.1, 0.8]))
+    assert found == pytest.approx(np.exp(-np.array([0.1, 0.8]) / 0.7) / 3, rel=0.05)
+
+
+def test_timbres_are_those_of_instruments() -> None:
+    """Of the real soundfont: a piano's partials decay, higher ones are weaker and die sooner; a ride rings on, a hi-hat pedal does not."""
+    logs, response, stretch = timbres._tuned(0, 60, 0)
+    assert logs[0, 0] > logs[11, 0] and logs[0, 0] > logs[0, -1] + 1.0
+    assert 0 < stretch < 3e-3 and (response > 0.4).all()
+    ride, pedal = (timbres._hit(pitch, timbres.KIT)[0] for pitch in (51, 44))
+    assert ride.shape[0] == BANDS and len(timbres._hit(36, timbres.KIT)[2]) == MODES
+    assert ride[7, 7] > pedal[7, 7] + 1.5
+
+
+def test_prepared_crops_fit_together(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    codec = Codec(CODEC).eval().requires_grad_(False)
+    for book in codec.quantizer.books():
+        book.codes.copy_(torch.randn_like(book.codes))
+    notes, steps = make_notes([(0, 60, 90, 1.0, 1.0), (2, 51, 90, 0.0, 0.2)], 120.0), 120
+    codes = np.random.default_rng(0).integers(0, 64, (steps, 3)).astype(np.int16)
+    for name, table in (("notes", notes), ("codes", codes), ("mix", np.zeros((steps * FRAME_SAMPLES, 2), np.int16))):
+        np.save(tmp_path / f"{name}.npy", table)
+    piece = StoredPiece(tmp_path)
+    assert not tones.is_ready(piece, 3)
+    tones.prepare(piece, codec, Timbres.plain(), 3)
+    assert tones.is_ready(piece, 3) and not tones.is_ready(piece, 3, drawn=True)
+    sources = np.load(tmp_path / "sources.npy").astype(np.float32)
+    onset = round(0.5 * SAMPLE_RATE) // FRAME_SAMPLES
+    assert sources.shape == (steps, SOURCES, FRAME_SAMPLES)
+    assert not sources[:onset, 0].any() and sources[onset + 1, 0].any() and sources[0, 5].any()
+    crop = tones.draw(piece, np.random.default_rng(1), 32, 3)
+    place = next(at for at in range(steps) if np.array_equal(codes[at : at + 32], crop.codes))
+    assert np.array_equal(crop.sources, sources[place : place + 32])
+    assert (crop.roll[:, -1] == 1).all() and crop.audio.shape == (2, 32 * FRAME_SAMPLES)
