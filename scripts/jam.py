@@ -237,9 +237,7 @@ def main() -> int:
         print(f"jam: {jack_server(processes)}")
         began = time.monotonic()
         home = {} if options.play or "JAMD_HOME" in os.environ else {"JAMD_HOME": str((out / "home").resolve())}  # yours stays as it is
-        daemon = subprocess.Popen(
-            [sys.executable, "-m", "jamd", "run", "--audio", "jack"], start_new_session=True, env=os.environ | home
-        )
+        daemon = subprocess.Popen([sys.executable, "-m", "jamd", "run", "--audio", "jack"], start_new_session=True, env=os.environ | home)
         processes.append(daemon)
         wait_for("the daemon", lambda: ready(client, daemon), 180)
         print(f"jam: the daemon is ready after {time.monotonic() - began:.1f} s; playing for {options.seconds:g} s at {TEMPO} bpm")
