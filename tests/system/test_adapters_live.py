@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -39,8 +40,11 @@ def adapters(tmp_path: Path) -> Path:
 
 
 def state(daemon: Daemon, name: str) -> str:
-    rows = json.loads(daemon.client.ask("/adapter/list").arguments[0])["adapters"]
-    return next(str(row["state"]) for row in rows if row["name"] == name)
+    """Asked at most twenty times a second: the list is read from the disk, and a client has a budget."""
+    time.sleep(0.05)
+    reply = daemon.client.ask("/adapter/list")
+    assert reply.address == "/adapter/list", reply.arguments
+    return next(str(row["state"]) for row in json.loads(reply.arguments[0])["adapters"] if row["name"] == name)
 
 
 def test_swap_blend_refuse_and_play_on(
