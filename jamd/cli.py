@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 from collections.abc import Sequence
@@ -13,14 +14,12 @@ import msgspec
 
 from jamd import __version__, paths
 from jamd.client import OscClient, parse_endpoint
+from jamd.commands import MODULES
+from jamd.commands.arguments import DEFAULT_ENDPOINT, between
 from jamd.contract.config import Config, load_config
 from jamd.contract.errors import ChartError, FailureError, JamdError, UsageError
 from jamd.contract.parameters import ROUTES
 from jamd.contract.parameters import describe as describe_table
-from jamd.contract.units import PARTS, TEMPO_MAX, TEMPO_MIN
-from jamd.render_options import RenderOptions
-
-DEFAULT_ENDPOINT = "127.0.0.1:9120"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,25 +27,8 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
-def _between(low: float, high: float, kind: type = float) -> Any:
-    def check(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text} is outside {low:g}..{high:g}")
-        return value
-
-    return check
-
-
-def _parts(text: str) -> tuple[str, ...]:
-    names = tuple(word.strip() for word in text.split(",") if word.strip())
-    unknown = [name for name in names if name not in PARTS]
-    if unknown or not names:
-        raise argparse.ArgumentTypeError(f"parts are {', '.join(PARTS)}, not {text!r}")
-    return names
+def _module(name: str) -> Any:
+    return importlib.import_module(f"jamd.commands.{name}")
 
 
 def _parser() -> _Parser:
@@ -61,48 +43,12 @@ def _parser() -> _Parser:
     run.add_argument("--osc", metavar="HOST:PORT", help=f"where OSC is heard ({DEFAULT_ENDPOINT})")
     run.add_argument("--config", type=Path, metavar="FILE", help="configuration file")
 
-    render = commands.add_parser("render", help="render a chart to a WAV file")
-    render.add_argument("--out", type=Path, required=True, metavar="FILE.wav")
-    render.add_argument("--chart", metavar="TEXT|FILE", help="chart, or a file with one")
-    length = render.add_mutually_exclusive_group()
-    length.add_argument("--bars", type=_between(1, 4096, int), metavar="N")
-    length.add_argument("--seconds", type=_between(0.05, 7200), metavar="S")
-    render.add_argument("--tempo", type=_between(TEMPO_MIN, TEMPO_MAX), default=120.0, metavar="BPM")
-    render.add_argument("--style", default="", metavar="TEXT", help="feel and instruments in plain words")
-    render.add_argument("--parts", type=_parts, default=("piano", "bass", "drums"), metavar="piano,bass,drums,horn")
-    for name, high in (("density", 1.0), ("energy", 1.0), ("register", 1.0)):
-        render.add_argument(f"--{name}", type=_between(0.0, high), default=0.5, metavar="X", help="0..1")
-    render.add_argument("--swing", type=_between(0.0, 0.75), default=0.0, metavar="X", help="0.5..0.75; 0: by tempo")
-    render.add_argument("--temperature", type=_between(0.1, 2.0), default=1.0, metavar="X")
-    render.add_argument("--top-p", type=_between(0.1, 1.0), default=0.95, metavar="X")
-    render.add_argument("--guidance", type=_between(0.0, 5.0), default=3.0, metavar="X", help="1: none, and faster")
-    render.add_argument("--seed", type=_between(0, 2**31 - 1, int), default=1, metavar="N")
-    render.add_argument("--count", type=_between(1, 999, int), default=1, metavar="K", help="files, each with the next seed")
-    render.add_argument("--loop", action="store_true", help="make it loop without a click")
-    render.add_argument("--notes", type=Path, metavar="FILE.mid", help="play these notes: the file's parts are not planned")
-    render.add_argument("--adapter", metavar="NAME[:STRENGTH]", help="play with a learned player")
-    render.add_argument("--session", type=Path, metavar="DIR", help="play a recorded take again from its events")
-    render.add_argument("--continue", dest="go_on", type=Path, metavar="FILE", help="go on from the end of a recording")
-    render.add_argument("--midi", type=Path, metavar="FILE.mid", help="write the plan as MIDI, too")
-    render.add_argument("--model", default="small")
-    render.add_argument("--json", action="store_true")
-
-    adapters = commands.add_parser("adapters", help="learned players on disk")
-    verbs = adapters.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for verb, text, names in (
-        ("list", "all of them", ()), ("show", "one, with its scores and guards", ("name",)), ("remove", "one of your own", ("name",)),
-        ("import", "a folder, a zip file, or a peft LoRA folder that fits", ("path",)), ("export", "as a zip file", ("name", "path")),
-    ):  # fmt: skip
-        one = verbs.add_parser(verb, help=text)
-        for name in names:
-            one.add_argument(name, metavar=name.upper(), type=Path if name == "path" else str)
-        if verb == "import":
-            one.add_argument("--name", dest="as_name", metavar="NAME", help="another name for it")
-        one.add_argument("--json", action="store_true")
+    for name in MODULES:
+        _module(name).add(commands)
 
     send = commands.add_parser("send", help="send one OSC message and print the reply")
     send.add_argument("--connect", default=DEFAULT_ENDPOINT, metavar="HOST:PORT")
-    send.add_argument("--timeout", type=_between(0.05, 60), default=2.0, metavar="S")
+    send.add_argument("--timeout", type=between(0.05, 60), default=2.0, metavar="S")
     send.add_argument("address", metavar="ADDRESS")
     send.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS")
 
@@ -133,60 +79,6 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--audio is jack, file:PATH or null, not {options.audio!r}")
     config = _config(options)
     return Supervisor(RunOptions(options.audio, options.model, options.device, config), lambda line: print(line, flush=True)).run()
-
-
-def _replay(options: argparse.Namespace) -> int:
-    from jamd.replay import read_take, write_replay
-    from model.generator.models import load_models
-
-    head, *_ = read_take(options.session)
-    frames = write_replay(options.session, options.out, load_models(head.model or options.model))
-    if options.json:
-        print(json.dumps([{"path": str(options.out), "frames": frames, "session": str(options.session)}], indent=2))
-    else:
-        print(f"{options.out}  {frames} frames of {options.session}")
-    return 0
-
-
-def adapters(options: argparse.Namespace) -> int:
-    from jamd import adapters as library
-
-    verb = options.verb
-    if verb == "list":
-        rows = library.rows()
-        if options.json:
-            print(json.dumps(rows, indent=2))
-        for row in rows if not options.json else ():
-            words = row.get("error") or f"{row['base']}  rank {row['rank']}  {row['created'][:10]}  {row['style']}"
-            print(f"{row['name']:24} {words}")
-        return 0
-    if verb == "show":
-        print(json.dumps(library.show(options.name), indent=None if options.json else 2))
-        return 0
-    if verb == "remove":
-        path = library.remove(options.name)
-    elif verb == "import":
-        path = library.bring(options.path, options.as_name)
-    else:
-        path = library.export(options.name, options.path)
-    print(json.dumps({"path": str(path)}) if options.json else path)
-    return 0
-
-
-def render(options: argparse.Namespace) -> int:
-    if options.session is not None:
-        return _replay(options)
-    from jamd.render import main as render_main
-
-    fields = {name: getattr(options, name) for name in RenderOptions.__dataclass_fields__}
-    results = render_main(RenderOptions(**fields))
-    if options.json:
-        print(json.dumps(results, indent=2))
-    else:
-        for result in results:
-            print(f"{result['path']}  {result['frames']} frames  seed {result['seed']}  "
-                  f"{result['notes']} notes  real-time factor {result['real_time_factor']:.2f}")  # fmt: skip
-    return 0
 
 
 def _argument(text: str) -> int | float | str:
@@ -277,14 +169,15 @@ def doctor(options: argparse.Namespace) -> int:
     return 0 if all(finding.good or not finding.needed for finding in findings) else 1
 
 
-COMMANDS = {"run": run, "render": render, "adapters": adapters, "send": send, "describe": describe, "doctor": doctor}
+COMMANDS = {"run": run, "send": send, "describe": describe, "doctor": doctor}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status of one call."""
     try:
         options = _parser().parse_args(arguments)
-        return COMMANDS[options.command](options)
+        command = COMMANDS.get(options.command)
+        return command(options) if command is not None else int(_module(options.command).run(options))
     except ChartError as error:
         print(f"jamd: {error}", file=sys.stderr)
         if error.text:
