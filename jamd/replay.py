@@ -27,14 +27,13 @@ from jamd.contract.chart import parse_chart, parse_chord
 from jamd.contract.clock import Clock
 from jamd.contract.errors import FailureError, JamdError
 from jamd.contract.layout import AudioOp, Level, SlotLevel, SlotState, SlotWord, Word
-from jamd.contract.memory import AudioMemory
+from jamd.contract.memory import AudioMemory, share_audio
 from jamd.contract.units import PARTS, SAMPLE_RATE
-from jamd.control.clip_files import share
 from jamd.control.journal import Entry, JournalHead, read_journal
 from jamd.engine.adapters import EngineAdapters
 from jamd.engine.history import History
 from jamd.engine.jam import Jam
-from jamd.engine.situations import NOW, apply, set_param
+from jamd.engine.situations import set_param
 from model.generator.models import Models
 from model.generator.situation import Situation
 
@@ -88,7 +87,7 @@ class _Band:
             return
         message: m.Message = msgspec.convert(body, m.AnyMessage)
         try:
-            self._apply(message)
+            self._jam.tell(self._situation, self._params, message)
         except JamdError:
             pass  # it could not be done then either
 
@@ -103,21 +102,6 @@ class _Band:
             if name not in self._adapters.rack.entries():
                 self._adapters.rack.load(find_adapter(name))
         self._adapters.use(mix, 0)
-
-    def _apply(self, message: m.Message) -> None:
-        assert self._situation is not None
-        match message:
-            case m.SetParam():
-                set_param(self._situation, self._jam.performers(), self._params, message.name, message.value)
-            case m.JamStop():
-                self._jam.end(message.frame)
-            case m.Panic():
-                self._jam.stop()
-            case _:
-                beat = apply(self._situation, message, self._models)
-                for performer in self._jam.performers():
-                    if beat is not None:
-                        performer.replan(beat if beat > NOW else None)
 
     def _begin(self, body: dict[str, Any]) -> None:
         situation = Situation(
@@ -173,7 +157,7 @@ class _Desk:
 
     def _share(self, index: int, audio: NDArray[np.float32], loop: bool) -> None:
         name = f"{self._memory.name}-{secrets.token_hex(4)}"
-        share(audio, name)
+        share_audio(audio, name)
         self._clips.attach(index, name, len(audio), loop)
 
     def _load(self, index: int, name: str, loop: int) -> None:
@@ -181,8 +165,8 @@ class _Desk:
             audio, _ = soundfile.read(str(self._folder / name), dtype="float32", always_2d=True)
         except (OSError, soundfile.SoundFileError) as error:
             raise FailureError(f"cannot read {name} of the take: {error}") from error
-        self._made[index] = np.ascontiguousarray(audio)
-        self._share(index, self._made[index], bool(loop))
+        self._made[index] = audio
+        self._share(index, audio, bool(loop))
 
     def _stretch(self, index: int, frames: int) -> None:
         made = self._made[index]

@@ -35,10 +35,3 @@ def set_latency_callback(client: jack.Client, address: int, table: NDArray[np.in
 def recompute_latencies(client: jack.Client) -> None:
     """Have JACK ask all clients for their latencies again."""
     _library().jack_recompute_total_latencies(_pointer(client))
-
-
-def playback_latency(port_address: int) -> int:
-    """Frames that sound from an output port takes to be heard, as the server knows it: the longest way."""
-    limits = (ctypes.c_uint32 * 2)()
-    _library().jack_port_get_latency_range(ctypes.c_void_p(port_address), 1, limits)
-    return int(limits[1])

@@ -121,7 +121,6 @@ def handle(message: m.Message, channel: SteadyChannel, output: Output, clips: Cl
                 channel.send(m.AudioFault(message=str(error)))
         case m.ClipDetach():
             clips.detach(message.slot)
-            channel.send(m.ClipDetached(slot=message.slot))
         case m.ClipStretch():
             clips.stretch(message.slot, message.frames)
         case m.Connect() if jack is not None:

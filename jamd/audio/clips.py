@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from jamd.contract.errors import AudioError
 from jamd.contract.layout import SlotLevel, SlotState, SlotWord
-from jamd.contract.memory import AudioMemory, attach_shared
+from jamd.contract.memory import AudioMemory, attach_shared, unlink_shared
 
 KEEP_S = 1.0
 """How long memory stays after the audio thread has turned away from it."""
@@ -211,16 +210,6 @@ class ClipTable:
         for copy in list(self._old):
             if everything or copy.free_at <= now:
                 self._old.remove(copy)
-                self._free(copy)
-
-    @staticmethod
-    def _free(copy: _Copy) -> None:
-        copy.array = None
-        if copy.block is None:
-            return
-        copy.block.close()
-        resource_tracker.register(copy.block._name, "shared_memory")  # type: ignore[attr-defined]
-        try:
-            copy.block.unlink()
-        except FileNotFoundError:
-            pass
+                if copy.block is not None:
+                    copy.block.close()
+                    unlink_shared(copy.block.name)

@@ -16,7 +16,7 @@ from numba import carray, cfunc, njit, types
 
 import bridges.jack as bridge
 from bridges.jack.connections import Pair, Patchbay
-from bridges.jack.latency import playback_latency, recompute_latencies, set_latency_callback
+from bridges.jack.latency import recompute_latencies, set_latency_callback
 from jamd.audio.kernel import mix
 from jamd.audio.pointers import fence, pointer_of
 from jamd.contract.errors import AudioError
@@ -197,11 +197,6 @@ class JackOutput:
             targets = self._client.get_ports(is_physical=True, is_input=True, is_audio=True)
             self.patchbay.add((port, target.name) for port, target in zip(OUTPUTS[:2], targets, strict=False))
         self.patchbay.poll()
-
-    @property
-    def playback_latency(self) -> int:
-        """Frames from our outputs to the ear, as the server knows it."""
-        return playback_latency(int(self._table[PORTS]))
 
     def tell_latency(self) -> None:
         """Have the server read our latency again."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numba import njit
 
-from jamd.audio.pointers import fence, pointer_of
+from jamd.audio.pointers import fence
 from jamd.audio.voices import (
     ATTACK,
     EMPTY,
@@ -240,6 +240,3 @@ def mix(
         _capture(now, count, header, capture, out_l, out_r, jam_l, jam_r, slots_l, slots_r, in_l, in_r)
     fence()
     header[FRAME] = now + count
-
-
-__all__ = ["fence", "mix", "pointer_of"]

@@ -51,10 +51,6 @@ class SteadyJackOutput:
     def wanted(self) -> list[Pair]:
         return self._jack.patchbay.wanted if self._jack is not None else self._wanted
 
-    @property
-    def playback_latency(self) -> int:
-        return self._jack.playback_latency if self._jack is not None else 0
-
     def set_latency(self, frames: int) -> None:
         """What the outputs report to JACK."""
         self._memory.header[Word.LATENCY] = frames

@@ -18,7 +18,7 @@ _SNAP = 1e-6
 
 
 class ClockSegment(msgspec.Struct, frozen=True):
-    """From `frame` on: the beat there, the tempo, the metre, and a bar line to count from."""
+    """From `frame` on: the beat there, the tempo, the metre, and a bar line to count from. Its methods know of no other segment."""
 
     frame: int
     beat: float
@@ -32,6 +32,15 @@ class ClockSegment(msgspec.Struct, frozen=True):
     def frames_per_beat(self) -> float:
         return 60.0 * SAMPLE_RATE / self.tempo
 
+    def beat_at(self, frame: float) -> float:
+        return self.beat + (frame - self.frame) / self.frames_per_beat
+
+    def frame_at(self, beat: float) -> int:
+        return self.frame + round((beat - self.beat) * self.frames_per_beat)
+
+    def beat_of_bar(self, bar: int) -> float:
+        return self.bar_beat + (bar - self.bar) * self.beats_per_bar
+
 
 class Clock(msgspec.Struct, frozen=True):
     """Segments by rising frame; before the first one its line goes on backwards."""
@@ -40,17 +49,23 @@ class Clock(msgspec.Struct, frozen=True):
     playing: bool
 
     @staticmethod
-    def started(frame: int, tempo: float, beats_per_bar: int) -> Clock:
-        """A clock whose bar 0 begins at `frame`."""
-        return Clock((ClockSegment(frame, 0.0, tempo, beats_per_bar, 0.0, 0),), True)
+    def started(frame: int, tempo: float, beats_per_bar: int, bar: int = 0) -> Clock:
+        """A clock whose first bar, of that number, begins at `frame`."""
+        return Clock((ClockSegment(frame, 0.0, tempo, beats_per_bar, 0.0, bar),), True)
+
+    @staticmethod
+    def standing(frame: int, tempo: float, beats_per_bar: int) -> Clock:
+        """A clock that does not run, with the tempo and metre that it is to start with."""
+        return Clock.started(frame, tempo, beats_per_bar).stopped()
 
     def segment_at(self, frame: float) -> ClockSegment:
-        index = bisect_right([segment.frame for segment in self.segments], frame) - 1
-        return self.segments[max(index, 0)]
+        return self.segments[self._index_at(frame)]
+
+    def _index_at(self, frame: float) -> int:
+        return max(bisect_right(self.segments, frame, key=lambda segment: segment.frame) - 1, 0)
 
     def beat_at(self, frame: float) -> float:
-        segment = self.segment_at(frame)
-        return segment.beat + (frame - segment.frame) / segment.frames_per_beat
+        return self.segment_at(frame).beat_at(frame)
 
     def frame_at(self, beat: float) -> int:
         """The frame nearest to a beat."""
@@ -58,12 +73,12 @@ class Clock(msgspec.Struct, frozen=True):
         for segment in self.segments:
             if segment.beat <= beat + 1e-9:
                 found = segment
-        return found.frame + round((beat - found.beat) * found.frames_per_beat)
+        return found.frame_at(beat)
 
     def bar_at(self, frame: float) -> tuple[int, float]:
         """Number of the bar, and the beat in it."""
         segment = self.segment_at(frame)
-        past = segment.beat + (frame - segment.frame) / segment.frames_per_beat - segment.bar_beat
+        past = segment.beat_at(frame) - segment.bar_beat
         bars = math.floor(past / segment.beats_per_bar + _SNAP)
         return segment.bar + bars, max(past - bars * segment.beats_per_bar, 0.0)
 
@@ -79,17 +94,25 @@ class Clock(msgspec.Struct, frozen=True):
             bar += 1
         bar = -(-bar // bars) * bars
         for later in self.segments:
-            if later.frame > segment.frame and later.bar_beat <= self._beat_of_bar(segment, bar):
+            if later.frame > segment.frame and later.bar_beat <= segment.beat_of_bar(bar):
                 segment = later
-        return self._frame_of(segment, self._beat_of_bar(segment, bar)), bar
+        return segment.frame_at(segment.beat_of_bar(bar)), bar
 
     def frame_of_bar(self, bar: int) -> int:
         """The frame at which a bar begins: the last place where it does, should there be several."""
+        segment = self._segment_of_bar(bar)
+        return segment.frame_at(segment.beat_of_bar(bar))
+
+    def beat_of_bar(self, bar: int) -> float:
+        """The beat at which a bar begins, at the same place."""
+        return self._segment_of_bar(bar).beat_of_bar(bar)
+
+    def _segment_of_bar(self, bar: int) -> ClockSegment:
         found = self.segments[0]
         for segment in self.segments:
             if segment.bar <= bar:
                 found = segment
-        return self._frame_of(found, self._beat_of_bar(found, bar))
+        return found
 
     def next_division(self, frame: int, beats: float) -> tuple[int, float]:
         """Frame and beat of the first multiple of `beats` in its bar, or bar line, at or after a frame."""
@@ -98,7 +121,7 @@ class Clock(msgspec.Struct, frozen=True):
         beat = self.beat_at(frame)
         begin = beat - self.bar_at(frame)[1]
         wanted = begin + math.ceil((beat - begin) / beats - _SNAP) * beats
-        division = self._frame_of(segment, wanted)
+        division = segment.frame_at(wanted)
         if division >= bar_frame:
             return bar_frame, self.beat_at(bar_frame)
         return division, wanted
@@ -108,19 +131,10 @@ class Clock(msgspec.Struct, frozen=True):
         beat = float(math.ceil(self.beat_at(frame) - _SNAP))
         return self.frame_at(beat), beat
 
-    @staticmethod
-    def _beat_of_bar(segment: ClockSegment, bar: int) -> float:
-        return segment.bar_beat + (bar - segment.bar) * segment.beats_per_bar
-
-    @staticmethod
-    def _frame_of(segment: ClockSegment, beat: float) -> int:
-        return segment.frame + round((beat - segment.beat) * segment.frames_per_beat)
-
     def with_tempo(self, tempo: float, frame: int) -> Clock:
         """Another tempo from a frame on; the beat runs on."""
         old = self.segment_at(frame)
-        fresh = ClockSegment(frame, self.beat_at(frame), tempo, old.beats_per_bar, old.bar_beat, old.bar)
-        return self._with(fresh)
+        return self.with_segments(ClockSegment(frame, old.beat_at(frame), tempo, old.beats_per_bar, old.bar_beat, old.bar))
 
     def with_metre(self, beats_per_bar: int, frame: int) -> Clock:
         """Another metre from a bar line on; `frame` is that of the line."""
@@ -128,8 +142,8 @@ class Clock(msgspec.Struct, frozen=True):
         bar, past = self.bar_at(frame)
         if past > 0.5 * old.beats_per_bar:
             bar += 1
-        beat = self._beat_of_bar(old, bar)
-        return self._with(ClockSegment(frame, beat, old.tempo, beats_per_bar, beat, bar))
+        beat = old.beat_of_bar(bar)
+        return self.with_segments(ClockSegment(frame, beat, old.tempo, beats_per_bar, beat, bar))
 
     def placed(self, frame: int, bar: int, within: float, tempo: float, beats_per_bar: int) -> Clock:
         """From a frame on the clock is `within` beats into bar `bar`, wherever it was.
@@ -147,14 +161,9 @@ class Clock(msgspec.Struct, frozen=True):
         kept = tuple(segment for segment in self.segments if segment.frame < fresh[0].frame)
         return Clock((*kept, *fresh), self.playing)
 
-    def _with(self, fresh: ClockSegment) -> Clock:
-        kept = tuple(segment for segment in self.segments if segment.frame < fresh.frame)
-        return Clock((*kept, fresh), self.playing)
-
     def prune(self, frame: int) -> Clock:
         """Without the segments that ended before a frame."""
-        index = bisect_right([segment.frame for segment in self.segments], frame) - 1
-        return Clock(self.segments[max(index, 0) :], self.playing)
+        return Clock(self.segments[self._index_at(frame) :], self.playing)
 
     def stopped(self) -> Clock:
         return Clock(self.segments, False)

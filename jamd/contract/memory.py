@@ -14,6 +14,7 @@ daemon's time line: the number of frames that the audio process has played since
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
@@ -213,18 +214,19 @@ class AudioMemory:
 
     def unlink(self) -> None:
         """Remove the segment. Only its creator does that."""
-        block = self._block or attach_shared(self.name)
-        try:
-            resource_tracker.register(block._name, "shared_memory")  # type: ignore[attr-defined]
-            block.unlink()
-        except FileNotFoundError:
-            pass
+        unlink_shared(self.name)
+
+
+def share_audio(audio: NDArray[np.float32], name: str) -> None:
+    """Put audio into new shared memory, which from now on belongs to whoever plays it: they `unlink_shared` it. Shape: [frames, 2]."""
+    block = SharedMemory(name=name, create=True, size=audio.nbytes)
+    np.ndarray(audio.shape, np.float32, buffer=block.buf)[:] = audio
+    _disown(block)
+    block.close()
 
 
 def attach_shared(name: str) -> SharedMemory:
     """Attach to shared memory that another process owns.
-
-    Python 3.11 would remove it when this process ends; so the tracker is told to forget it.
 
     Raises:
         AudioError: there is none of that name.
@@ -233,19 +235,22 @@ def attach_shared(name: str) -> SharedMemory:
         block = SharedMemory(name=name)
     except FileNotFoundError as error:
         raise AudioError(f"shared memory {name} is gone") from error
-    resource_tracker.unregister(block._name, "shared_memory")  # type: ignore[attr-defined]
+    _disown(block)
     return block
 
 
-def remove_shared(name: str) -> None:
-    """Remove shared memory that nobody else will: whoever still has it attached keeps it."""
+def unlink_shared(name: str) -> None:
+    """Remove shared memory, if it is there: whoever still has it attached keeps it."""
     try:
         block = attach_shared(name)
     except AudioError:
         return
     block.close()
     resource_tracker.register(block._name, "shared_memory")  # type: ignore[attr-defined]
-    try:
+    with suppress(FileNotFoundError):
         block.unlink()
-    except FileNotFoundError:
-        pass
+
+
+def _disown(block: SharedMemory) -> None:
+    """Python 3.11 would remove it when this process ends; so the tracker is told to forget it."""
+    resource_tracker.unregister(block._name, "shared_memory")  # type: ignore[attr-defined]

@@ -47,7 +47,7 @@ PARAMETERS: Final = (
     Parameter("seed", 0, 2**31 - 1, 0, "", "Seed of the next start; 0: another each time", "int"),
 )
 PARAMETER_BY_NAME: Final = {parameter.name: parameter for parameter in PARAMETERS}
-TOPICS: Final = ("clock", "meters", "slots", "adapters", "engine", "params", "log", "record", "midi", "all")
+TOPICS: Final = ("clock", "meters", "slots", "adapters", "engine", "params", "log", "record", "midi", "learn", "all")
 SCENES: Final = 8
 SOURCES: Final = ("internal", "jack", "midi", "link")
 QUANTA: Final = ("none", "1/16", "1/8", "1/4", "1/2", "1", "2", "4", "8")
@@ -133,6 +133,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("/scene/N/stop", "slots.stop_scene", "Stops the slots of a row of eight together", button=True),
 
     Route("/adapter/list", "adapters.tell_all", "Answers /adapter/list with every adapter and its state as JSON"),
+    Route("/learn/list", "learning.tell_all", "Answers /learn/list with what `jamd learn` is doing or has done within a day, as JSON"),
     Route("/adapter/load", "adapters.load", "From disk to memory", (Argument("name", "string"),)),
     Route("/adapter/unload", "adapters.unload", "From memory; the files stay", (Argument("name", "string"),)),
     Route("/adapter/use", "adapters.use", "Plays with this adapter from the next bar on; base for none",

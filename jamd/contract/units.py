@@ -1,27 +1,16 @@
 """Units and fixed sizes, defined once.
 
 A *frame* is one sample of all channels at 48 kHz, JACK's use of the word. A *step* is one frame of the model: 640
-audio frames, 13.3 ms.
+audio frames, 13.3 ms. A *beat* is a quarter note, a *tempo* the number of them a minute.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal, NewType
-
-Frames = NewType("Frames", int)
-"""A count of audio frames, or a place on the daemon's time line, at 48 kHz."""
-Steps = NewType("Steps", int)
-"""A count of model frames of 640 audio frames each."""
-Beats = NewType("Beats", float)
-"""Quarter notes."""
-Bpm = NewType("Bpm", float)
-"""Quarter notes a minute."""
-Decibels = NewType("Decibels", float)
+from typing import Final, Literal
 
 SAMPLE_RATE: Final = 48_000
 FRAME_SAMPLES: Final = 640
 FRAME_RATE: Final = SAMPLE_RATE // FRAME_SAMPLES
-CHANNELS: Final = 2
 
 PartName = Literal["piano", "bass", "drums", "horn"]
 PARTS: Final[tuple[PartName, ...]] = ("piano", "bass", "drums", "horn")
@@ -33,8 +22,3 @@ TEMPO_MAX: Final = 320.0
 def db_to_linear(decibels: float) -> float:
     """Amplitude factor of a gain in dB."""
     return float(10.0 ** (decibels / 20.0))
-
-
-def step_of_frame(frame: int) -> int:
-    """The model step that holds an audio frame."""
-    return frame // FRAME_SAMPLES

@@ -104,7 +104,7 @@ class Band(Desk):
             if chart.beats_per_bar != state.clock.segment_at(frame).beats_per_bar:
                 self.session.set_clock(state.clock.with_metre(chart.beats_per_bar, frame))
         else:
-            self.session.set_clock(Clock(Clock.started(self.now, state.tempo, chart.beats_per_bar).segments, False))
+            self.session.set_clock(Clock.standing(self.now, state.tempo, chart.beats_per_bar))
         state.chart_text, state.chart_bar = text, bar
         self.send("engine", m.SetChart(text=text, bar=bar))
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from multiprocessing import resource_tracker
-from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 from jamd.contract.errors import FailureError, MessageError
-from jamd.contract.memory import attach_shared
+from jamd.contract.memory import attach_shared, share_audio
 from jamd.contract.units import SAMPLE_RATE
 from jamd.control.state import Clip
 
@@ -36,14 +33,6 @@ def check(path: Path) -> None:
         raise MessageError(f"{path.name} is no audio file: {error}", code="file") from error
     if not 0.05 < info.duration <= LONGEST_S:
         raise MessageError(f"{path.name} lasts {info.duration:.1f} s: a clip has 0.05 to {LONGEST_S:g} s", code="file")
-
-
-def share(audio: NDArray[np.float32], name: str) -> None:
-    """Put audio into a shared memory that the audio process will own. Shape: [frames, 2]."""
-    block = SharedMemory(name=name, create=True, size=audio.nbytes)
-    np.ndarray(audio.shape, np.float32, buffer=block.buf)[:] = audio
-    resource_tracker.unregister(block._name, "shared_memory")  # type: ignore[attr-defined]
-    block.close()
 
 
 def _known(comment: str) -> dict[str, Any]:
@@ -76,7 +65,7 @@ def load(path: Path, name: str, tempo: float, beats_per_bar: int) -> Clip:
     if "bars" not in known:
         bars = max(round(seconds * tempo / 60.0 / beats_per_bar), 1)
         known |= {"bars": bars, "beats_per_bar": beats_per_bar, "tempo": bars * beats_per_bar * 60.0 / seconds}
-    share(audio, name)
+    share_audio(audio, name)
     return Clip(memory=name, frames=len(audio), **known)
 
 

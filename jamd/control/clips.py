@@ -16,7 +16,7 @@ from jamd.contract import messages as m
 from jamd.contract.errors import JamdError, MessageError
 from jamd.contract.folders import inside
 from jamd.contract.layout import AudioOp, SlotState
-from jamd.contract.memory import remove_shared
+from jamd.contract.memory import unlink_shared
 from jamd.contract.units import SAMPLE_RATE
 from jamd.control import clip_files
 from jamd.control.mixer import linear
@@ -35,7 +35,10 @@ STEADY_FRAMES = 9600
 """For so long the tempo must have stood before clips follow it."""
 DRIFT = 96
 """Frames by which a loop may be off the clock."""
-CHECK_FRAMES = 24_000
+FOLLOW_FRAMES = 2400
+"""Between two looks for clips that the tempo has left behind."""
+CORRECT_FRAMES = 24_000
+"""Between two looks for loops that have drifted."""
 
 
 class Clips:
@@ -46,7 +49,8 @@ class Clips:
         self._names = 0
         self._tempo = 0.0
         self._tempo_since = 0
-        self._checked = 0
+        self._followed = 0
+        self._corrected = 0
 
     @property
     def _slots(self) -> list[Slot]:
@@ -63,7 +67,7 @@ class Clips:
         """For an audio process that holds nothing yet."""
         for index, slot in enumerate(self._slots):
             slot.attached = False
-            slot.launch_at = slot.stop_at = slot.launch_beat = slot.follow_beat = None
+            slot.forget_launch()
             if slot.clip is not None and slot.clip.memory:
                 self._attach(index, slot.clip)
 
@@ -75,6 +79,25 @@ class Clips:
                 self._desk.send("audio", m.ClipDetach(slot=index))
 
         asyncio.get_running_loop().call_later(0.05, detach)
+
+    # --- filling --------------------------------------------------------------------------------------------------------
+
+    def _expect(self, slot: Slot) -> int:
+        """The slot waits for a clip from now on; returns the number of this request, which makes older ones void."""
+        self._desk.state.requests += 1
+        slot.request, slot.rendering, slot.error = self._desk.state.requests, True, ""
+        return slot.request
+
+    def render(self, index: int, bars: int, tempo: float, beats_per_bar: int, chart: str, style: str, seed: int | None) -> bool:
+        """Have the engine make a clip for a slot. False: it is not there, and nothing has changed."""
+        message = m.RenderClip(
+            slot=index, request=self._desk.state.requests + 1, bars=bars, tempo=tempo, beats_per_bar=beats_per_bar, chart_text=chart,
+            style=style, seed=seed,
+        )  # fmt: skip
+        there = self._desk.send("engine", message)
+        if there:
+            self._expect(self._slots[index])
+        return there
 
     # --- events ---------------------------------------------------------------------------------------------------------
 
@@ -92,7 +115,7 @@ class Clips:
     def _ready(self, message: m.ClipReady) -> None:
         slot = self._slots[message.slot]
         if slot.request != message.request or not slot.rendering:  # another one was asked for, or the slot was cleared
-            remove_shared(message.name)
+            unlink_shared(message.name)
             return
         beats = round(message.frames / SAMPLE_RATE * message.tempo / 60.0)
         clip = Clip(
@@ -118,7 +141,7 @@ class Clips:
             self._desk.session.store_clip(index)
         elif slot.stretching:
             slot.sounding_tempo, slot.stretching = slot.stretching, 0.0
-            self._desk.session.journal("audio", "STRETCH", [self._desk.now, index, message.frames])
+            self._desk.session.recording.note("audio", self._desk.now, "STRETCH", [index, message.frames])
         if message.waits:
             frame = self._desk.quantum(index, self._desk.now) if message.name else self._desk.now + 480
             place = self._place(slot, frame, message.frames)
@@ -165,13 +188,11 @@ class Clips:
     def load_file(self, index: int, work: Callable[[], Clip], label: str) -> None:
         """Fill a slot with what `work` reads."""
         slot = self._slots[index]
-        self._desk.state.requests += 1
-        request = slot.request = self._desk.state.requests
-        slot.rendering, slot.error = True, ""
+        request = self._expect(slot)
 
         def then(clip: Clip) -> None:
             if slot.request != request:
-                remove_shared(clip.memory)
+                unlink_shared(clip.memory)
                 return
             clip.file = clip.file or label
             self._attach(index, clip)
@@ -197,31 +218,27 @@ class Clips:
         tempo = clock.segment_at(now).tempo if clock.playing else self._desk.state.tempo
         if tempo != self._tempo:
             self._tempo, self._tempo_since = tempo, now
-        if now - self._checked < CHECK_FRAMES // 10:
-            return
-        in_full = now - self._checked >= CHECK_FRAMES
-        self._checked = now if in_full else self._checked
-        for index, slot in enumerate(self._slots):
-            if not slot.loaded or slot.clip is None:
-                continue
-            if abs(tempo / slot.sounding_tempo - 1) > TEMPO_STEP:
-                if now - self._tempo_since >= STEADY_FRAMES and not slot.stretching and not slot.rendering:
+        if now - self._followed >= FOLLOW_FRAMES:
+            self._followed = now
+            if now - self._tempo_since >= STEADY_FRAMES:
+                for index, slot in enumerate(self._slots):
                     self._follow_tempo(index, slot, tempo)
-            elif in_full:
-                self._correct(index, slot)
+        if now - self._corrected >= CORRECT_FRAMES:
+            self._corrected = now
+            for index, slot in enumerate(self._slots):
+                self._correct(index, slot, tempo)
+
+    @staticmethod
+    def _is_left_behind(slot: Slot, tempo: float) -> bool:
+        return abs(tempo / slot.sounding_tempo - 1) > TEMPO_STEP
 
     def _follow_tempo(self, index: int, slot: Slot, tempo: float) -> None:
         clip = slot.clip
-        assert clip is not None
+        if clip is None or not slot.attached or slot.stretching or slot.rendering or not self._is_left_behind(slot, tempo):
+            return
         ratio = tempo / clip.tempo
         if not FRESH[0] <= ratio <= FRESH[1] and clip.chart and self._desk.state.engine.get("ready"):
-            self._desk.state.requests += 1
-            message = m.RenderClip(
-                slot=index, request=self._desk.state.requests, bars=clip.bars, tempo=tempo, beats_per_bar=clip.beats_per_bar,
-                chart_text=clip.chart, style=clip.style, seed=clip.seed,
-            )  # fmt: skip
-            if self._desk.send("engine", message):
-                slot.request, slot.rendering = self._desk.state.requests, True
+            self.render(index, clip.bars, tempo, clip.beats_per_bar, clip.chart, clip.style, clip.seed)
             return
         frames = clip.frames if abs(ratio - 1) < 1e-4 else round(clip.beats * 60.0 / tempo * SAMPLE_RATE)
         if not 0.5 <= frames / clip.frames <= 2.0:
@@ -231,7 +248,9 @@ class Clips:
         if self._desk.send("audio", m.ClipStretch(slot=index, frames=frames)):
             slot.stretching = tempo
 
-    def _correct(self, index: int, slot: Slot) -> None:
+    def _correct(self, index: int, slot: Slot, tempo: float) -> None:
+        if not slot.loaded or self._is_left_behind(slot, tempo):
+            return
         view = self._desk.session.memory.slot(index)
         if view.state != SlotState.PLAYING or not slot.setup.loop or slot.stop_at is not None or slot.launch_at is not None:
             return

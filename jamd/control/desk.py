@@ -45,7 +45,7 @@ class Desk:
         """
         if not self.session.memory.commands.push(op, frame, index, value):
             raise MessageError("too many commands wait for the audio thread", code="overload")
-        self.session.journal("audio", op.name, [frame, index, value])
+        self.session.recording.note("audio", frame, op.name, [index, value])
 
     def send(self, role: str, message: m.Message) -> bool:
         """A message to a role; False if that process is not there."""

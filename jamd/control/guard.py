@@ -57,7 +57,6 @@ class Guard:
         self._clock = clock
         self._budgets: OrderedDict[Hashable, Bucket] = OrderedDict()
         self._notices = Bucket(NOTICES, clock())
-        self.refused = 0
 
     def allows(self, client: Hashable, cost: float) -> bool:
         """Take the cost from a client's budget; False if it is not there."""
@@ -68,9 +67,7 @@ class Guard:
             if len(self._budgets) > CLIENTS:
                 self._budgets.popitem(last=False)
         self._budgets.move_to_end(client)
-        allowed = budget.take(cost, now)
-        self.refused += not allowed
-        return allowed
+        return budget.take(cost, now)
 
     def may_tell(self) -> bool:
         """Whether there is time to tell somebody that they have spent everything."""

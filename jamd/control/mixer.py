@@ -23,7 +23,7 @@ class Mixer(Desk):
 
     def restore(self) -> None:
         """For an audio process that has just come up."""
-        self.push(AudioOp.MASTER_GAIN, self.now, value=linear(self.state.gain_db))
+        self.gain(self.state.gain_db)
 
     def value(self, action: str, which: Any) -> Any:
         return self.state.gain_db

@@ -6,6 +6,7 @@ A take's folder holds mix, jam, slots and input as 24-bit files, `events.jsonl`,
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,18 +87,17 @@ class Recording(Desk):
     def keep_clip(self, index: int, clip: Clip) -> None:
         """A clip has come to a slot while a take is recorded."""
         if self._journal is not None and self.state.recording:
-            self.note("audio", "CLIP", [self.now, index, self._copy(Path(self.state.recording), index, clip), clip.frames])
+            self.note("audio", self.now, "CLIP", [index, self._copy(Path(self.state.recording), index, clip), clip.frames])
 
     def stop(self) -> None:
         if not self.state.recording:
             raise MessageError("nothing is being recorded", code="record")
         self.send("audio", m.RecordStop())
 
-    def note(self, kind: Kind, address: str, arguments: list[Any]) -> None:
+    def note(self, kind: Kind, frame: int, address: str, arguments: Sequence[Any] = ()) -> None:
         """A line of the journal, if a take is being recorded."""
         if self._journal is not None:
-            frame = int(arguments[0]) if kind == "audio" else self.now
-            self._journal.write(kind, frame, address, arguments[1:] if kind == "audio" else arguments)
+            self._journal.write(kind, frame, address, arguments)
 
     def engine_is_back(self) -> None:
         """A new engine has to be told that it is listened to."""
@@ -107,14 +107,13 @@ class Recording(Desk):
     def take(self, message: m.EngineInput | m.RecordEvent) -> None:
         """What the engine was told, and what the recorder says."""
         if isinstance(message, m.EngineInput):
-            if self._journal is not None:
-                self._journal.write("engine", message.frame, message.text, [message.steps, message.planned])
+            self.note("engine", message.frame, message.text, [message.steps, message.planned])
             return
         self._last = message.text
         self.log(message.text)
         if message.kind == "started":
             self._began = message.frame
-            self.note("audio", "FIRST", [message.frame])
+            self.note("audio", message.frame, "FIRST")
         elif message.kind in ("stopped", "failed"):
             self._end()
 

@@ -25,6 +25,7 @@ from jamd.control.adapters import Adapters
 from jamd.control.band import Band
 from jamd.control.desk import Desk
 from jamd.control.journal import Kind
+from jamd.control.learning import Learning
 from jamd.control.mixer import Mixer
 from jamd.control.recording import Recording
 from jamd.control.slots import Slots
@@ -65,9 +66,10 @@ class Session:
         self.mixer = Mixer(self)
         self.recording = Recording(self)
         self.adapters = Adapters(self)
+        self.learning = Learning(self)
         self.desks: dict[str, Desk] = {
             "transport": self.transport, "band": self.band, "slots": self.slots, "mixer": self.mixer, "recording": self.recording,
-            "adapters": self.adapters,
+            "adapters": self.adapters, "learning": self.learning,
         }  # fmt: skip
 
     def add_desk(self, name: str, desk: Desk) -> None:
@@ -99,7 +101,7 @@ class Session:
         else:
             answer = action(*arguments)
         self.changes += 1
-        self.journal(via, address, list(values))
+        self.recording.note(via, self.memory.frame, address, values)
         return answer
 
     def value(self, route: Route, number: int) -> Any:
@@ -116,10 +118,6 @@ class Session:
 
     def send(self, role: str, message: m.Message) -> bool:
         return self._send(role, message)
-
-    def journal(self, kind: Kind, address: str, arguments: list[Any]) -> None:
-        """A line of the take that is being recorded, if there is one."""
-        self.recording.note(kind, address, arguments)
 
     def set_clock(self, clock: Clock) -> None:
         """The clock from now on, for everybody."""

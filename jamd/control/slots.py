@@ -37,15 +37,9 @@ class Slots(SlotSetups):
 
     def render(self, index: int, bars: int, style: str | None, seed: int | None) -> None:
         state = self.state
-        slot = state.slots[index]
-        state.requests += 1
-        message = m.RenderClip(
-            slot=index, request=state.requests, bars=bars, tempo=state.tempo, beats_per_bar=state.chart.beats_per_bar,
-            chart_text=state.chart_text, style=state.style if style is None else style, seed=seed,
-        )  # fmt: skip
-        if not self.send("engine", message):
+        style = state.style if style is None else style
+        if not self.clips.render(index, bars, state.tempo, state.chart.beats_per_bar, state.chart_text, style, seed):
             raise MessageError("the engine is not there: try again in a moment", code="engine")
-        slot.request, slot.rendering, slot.error = state.requests, True, ""
 
     def load(self, index: int, path: str) -> None:
         self.clips.load(index, path)
@@ -57,7 +51,7 @@ class Slots(SlotSetups):
         slot = self.slot(index)
         if self._sounds(index):
             self.push(AudioOp.SLOT_STOP, self.now, index)
-        self._forget_launch(slot)
+        slot.forget_launch()
         slot.clip, slot.attached, slot.rendering, slot.error = None, False, False, ""
         slot.request = 0
         self.clips.detach_soon(index)
@@ -118,7 +112,7 @@ class Slots(SlotSetups):
         assert slot.clip is not None
         begin = next((b for b in (self.slot(i).launch_beat for i in self._choked_by(index)) if b is not None), None)
         if begin is None:
-            begin = clock.segments[0].bar_beat - clock.segments[0].bar * clock.segments[0].beats_per_bar
+            begin = clock.segments[0].beat_of_bar(0)
         past = (clock.beat_at(frame) - begin) % slot.clip.beats
         return round(past / slot.clip.beats * self.memory_frames(index)), clock.beat_at(frame) - past
 
@@ -170,18 +164,13 @@ class Slots(SlotSetups):
         for index, slot in enumerate(self.state.slots):
             if slot.loaded:
                 self.push(AudioOp.SLOT_STOP, frame, index)
-            self._forget_launch(slot)
+            slot.forget_launch()
 
     def all_stopped(self) -> None:
         """A panic has silenced them, and taken their commands away."""
         for slot in self.state.slots:
-            self._forget_launch(slot)
+            slot.forget_launch()
             slot.rendering = False
-
-    @staticmethod
-    def _forget_launch(slot: Slot) -> None:
-        slot.launch_at = slot.stop_at = slot.launch_beat = slot.follow_beat = slot.repeat_at = None
-        slot.held = False
 
     def _sounds(self, index: int) -> bool:
         return self.session.memory.slot(index).state in (SlotState.PLAYING, SlotState.STOPPING)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from jamd.contract.clock import Clock
 from jamd.contract.errors import AudioError, MessageError
+from jamd.contract.observation import Observation
 from jamd.contract.units import SAMPLE_RATE
 from jamd.control.sync.follower import Follower
 from jamd.control.sync.midi_clock import MidiClockFollower, MidiClockSender
-from jamd.control.sync.observation import Observation
 
 if TYPE_CHECKING:
     from bridges.jack.transport import JackTransport

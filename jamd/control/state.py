@@ -82,6 +82,11 @@ class Slot(msgspec.Struct):
     def loaded(self) -> bool:
         return self.clip is not None and self.attached
 
+    def forget_launch(self) -> None:
+        """Nothing sounds, and nothing is to begin."""
+        self.launch_at = self.stop_at = self.launch_beat = self.follow_beat = self.repeat_at = None
+        self.held = False
+
 
 class State(msgspec.Struct):
     chart_text: str = DEFAULT_CHART
@@ -90,7 +95,7 @@ class State(msgspec.Struct):
     chord_beat: float = 0.0
     style: str = ""
     tempo: float = 120.0
-    clock: Clock = msgspec.field(default_factory=lambda: Clock(Clock.started(0, 120.0, 4).segments, False))
+    clock: Clock = msgspec.field(default_factory=lambda: Clock.standing(0, 120.0, 4))
     start_bar: int = 0
     """Bar at which a standing clock will start."""
     source: str = "internal"

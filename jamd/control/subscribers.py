@@ -90,6 +90,7 @@ class Subscribers:
             "meters": session.audio_view,
             "slots": session.slots.view,
             "adapters": session.adapters.view,
+            "learn": session.learning.view,
             "engine": lambda: session.state.engine | {"jam": session.band.view()},
             "params": session.params_view,
             "record": session.recording.view,

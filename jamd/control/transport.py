@@ -14,9 +14,9 @@ import numpy as np
 from jamd.contract import messages as m
 from jamd.contract.clock import Clock
 from jamd.contract.layout import CLICKS, AudioOp
+from jamd.contract.memory import share_audio
 from jamd.contract.parameters import SLOTS
 from jamd.contract.units import SAMPLE_RATE, TEMPO_MAX, TEMPO_MIN
-from jamd.control.clip_files import share
 from jamd.control.desk import Desk
 from jamd.control.sources import Sources
 from jamd.control.sync.tap import TapTempo
@@ -44,15 +44,13 @@ class Transport(Desk):
         """Start the clock, its first bar not sooner than `lead_ms` from now, after the count-in."""
         state = self.state
         per_bar = state.chart.beats_per_bar
-        bar = state.start_bar
-        frame = self.ahead(lead_ms)
-        first = Clock.started(frame, state.tempo, per_bar).segments[0]
-        wait = round(state.count_in * per_bar * first.frames_per_beat)
-        first = type(first)(frame + wait, 0.0, state.tempo, per_bar, 0.0, bar)
-        self._count_from = -float(state.count_in * per_bar)
+        counted = float(state.count_in * per_bar)
+        frame = self.ahead(lead_ms) + round(counted * 60.0 * SAMPLE_RATE / state.tempo)
+        clock = Clock.started(frame, state.tempo, per_bar, state.start_bar)
+        self._count_from = -counted
         self._clicked = self._count_from - 1e-3
         state.chart_bar, state.start_bar = 0, 0
-        self.session.set_clock(Clock((first,), True))
+        self.session.set_clock(clock)
         self.send("engine", m.SetChart(text=state.chart_text, bar=0))
         self.sources.started()
 
@@ -112,7 +110,7 @@ class Transport(Desk):
                 frame = self.now
             self.session.set_clock(state.clock.with_tempo(bpm, frame))
         else:
-            self.session.set_clock(Clock(Clock.started(self.now, bpm, state.chart.beats_per_bar).segments, False))
+            self.session.set_clock(Clock.standing(self.now, bpm, state.chart.beats_per_bar))
         state.tempo = bpm
 
     def tap(self) -> None:
@@ -162,7 +160,7 @@ class Transport(Desk):
             tone = level * np.sin(2 * np.pi * hz * time_s) * np.exp(-time_s * 120)
             audio = np.repeat(tone.astype(np.float32)[:, None], 2, axis=1)
             name = f"{self.session.memory.name}-click-{index}-{self.now}"
-            share(np.ascontiguousarray(audio), name)
+            share_audio(audio, name)
             self.send("audio", m.ClipAttach(slot=SLOTS + index, name=name, frames=len(audio), loop=False))
         assert len(CLICK_HZ) == CLICKS
 

@@ -93,11 +93,6 @@ class EngineAdapters:
         self.rack.advance()
         return changed
 
-    @property
-    def idle(self) -> bool:
-        """Nothing waits for its bar, nothing fades."""
-        return self._wanted is None and not self.rack.fading
-
     def poll(self) -> None:
         """Pass on what has happened."""
         while not self._events.empty():

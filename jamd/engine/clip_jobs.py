@@ -6,13 +6,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from multiprocessing import resource_tracker
-from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jamd.contract import messages as m
+from jamd.contract.memory import share_audio
 from model.generator.check import CHECKED_TRIES, ClipCheck, ClipFigures, better
 from model.generator.clip import ClipRender, ClipRequest
 from model.generator.models import Models
@@ -99,11 +98,7 @@ class ClipJobs:
         self._count += 1
         message = job.message
         name = f"{self._prefix}-clip-{self._count}-{message.request}-{time.monotonic_ns() % 1_000_000}"
-        block = SharedMemory(name=name, create=True, size=audio.nbytes)
-        np.ndarray(audio.shape, np.float32, buffer=block.buf)[:] = audio
-        # the audio process owns it from here on; this process must not unlink it at its end
-        resource_tracker.unregister(block._name, "shared_memory")  # type: ignore[attr-defined]
-        block.close()
+        share_audio(audio, name)
         self._send(
             m.ClipReady(
                 slot=message.slot, request=message.request, name=name, frames=len(audio), bars=message.bars, tempo=message.tempo,

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from jamd.contract import messages as m
 from jamd.contract.layout import Word
 from jamd.contract.memory import AudioMemory
 from jamd.contract.units import FRAME_SAMPLES, SAMPLE_RATE
 from jamd.engine.history import History
 from jamd.engine.meter import StepMeter
-from jamd.engine.situations import sampling_of
+from jamd.engine.situations import NOW, apply, sampling_of, set_param
 from model.generator.models import Models
 from model.generator.performer import Performer
 from model.generator.situation import Situation
@@ -83,6 +84,26 @@ class Jam:
     def stop(self) -> None:
         """At once."""
         self.performer = self._next = self.until = None
+
+    def tell(self, situation: Situation, params: dict[str, float], message: m.Message) -> None:
+        """A message of control: to the situation and the knobs, and to those who play by them.
+
+        Raises:
+            JamdError: a text that cannot be read; nothing has changed.
+        """
+        match message:
+            case m.SetParam():
+                set_param(situation, self.performers(), params, message.name, message.value)
+            case m.JamStop():
+                self.end(message.frame)
+            case m.Panic():
+                self.stop()
+            case _:
+                beat = apply(situation, message, self._models)
+                if beat is not None:
+                    for performer in self.performers():
+                        performer.replan(beat if beat > NOW else None)
+                self.set_stand_in(situation)
 
     def set_stand_in(self, situation: Situation) -> None:
         """What plays when data is missing: the last bar, or as many halves of it as the ring holds."""

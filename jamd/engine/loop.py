@@ -5,9 +5,7 @@ Threads: one. The audio process reads what is written to `memory.stream`; nothin
 
 from __future__ import annotations
 
-import json
 import time
-from typing import Any
 
 from jamd.contract import messages as m
 from jamd.contract.chart import Chart, parse_chart
@@ -19,7 +17,7 @@ from jamd.engine.adapters import EngineAdapters
 from jamd.engine.clip_jobs import ClipJobs
 from jamd.engine.history import History
 from jamd.engine.jam import Jam
-from jamd.engine.situations import NOW, apply, sampling_of, set_param, situation_of
+from jamd.engine.situations import sampling_of, set_param, situation_of
 from model.generator.clip import ClipRequest, frames_of_bars
 from model.generator.models import Models
 from model.generator.situation import Situation
@@ -54,53 +52,35 @@ class Engine:
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
-    def handle(self, message: Any) -> None:
+    def handle(self, message: m.Message) -> None:
         """Apply one message. What cannot be applied is reported and changes nothing."""
         try:
             self._apply(message)
         except JamdError as error:
             self.channel.send(m.EngineError(code=error.code, message=str(error)))
 
-    def _apply(self, message: Any) -> None:
-        if isinstance(message, m.EngineState):
-            self._take_state(message)
-            return
-        if isinstance(message, m.Shutdown):
-            self.running = False
-            return
+    def _apply(self, message: m.Message) -> None:
         situation = self.situation
-        if situation is None:
-            return
-        if isinstance(message, m.JamStart):
-            self._start(message.frame)
-            return
-        if isinstance(message, m.JournalOn):
-            self.history.report(message.on)
-            return
-        if isinstance(message, m.RenderClip):
-            self._queue_clip(message)
-            return
-        if isinstance(message, m.AdapterLoad | m.AdapterUnload | m.AdapterUse):
-            self._adapters(message)
-            return
-        self.history.note(message, self.jam.performer, self.memory.frame)
         match message:
-            case m.SetParam():
-                set_param(situation, self.jam.performers(), self.params, message.name, message.value)
-            case m.JamStop():
-                self.jam.end(message.frame)
-                return
-            case m.Panic():
-                self.jam.stop()
-                self.jobs.cancel()
-                return
+            case m.EngineState():
+                self._take_state(message)
+            case m.Shutdown():
+                self.running = False
+            case _ if situation is None:
+                pass
+            case m.JamStart():
+                self._start(message.frame)
+            case m.JournalOn():
+                self.history.report(message.on)
+            case m.RenderClip():
+                self._queue_clip(message)
+            case m.AdapterLoad() | m.AdapterUnload() | m.AdapterUse():
+                self._adapters(message)
             case _:
-                beat = apply(situation, message, self.models)
-                for performer in self.jam.performers():
-                    if beat is not None:
-                        performer.replan(beat if beat > NOW else None)
-                self.jam.set_stand_in(situation)
-        self._applied(message)
+                self.history.note(message, self.jam.performer, self.memory.frame)
+                self.jam.tell(situation, self.params, message)
+                if isinstance(message, m.Panic):
+                    self.jobs.cancel()
 
     def _adapters(self, message: m.AdapterLoad | m.AdapterUnload | m.AdapterUse) -> None:
         match message:
@@ -137,22 +117,6 @@ class Engine:
             self._start(frame)
             if state.jam_until is not None:
                 self.jam.end(state.jam_until)
-
-    def _applied(self, message: m.Message) -> None:
-        frame = self.jam.performer.frame if self.jam.performer is not None else self.memory.frame
-        what = {
-            m.SetChart: ("/jam/chart", "text"), m.SetChord: ("/jam/chord", "text"), m.SetStyle: ("/jam/style", "text"),
-            m.SetTrade: ("/jam/trade", "bars"),
-        }.get(type(message))  # fmt: skip
-        if isinstance(message, m.SetParam):
-            address, value = f"/jam/param/{message.name}", message.value
-        elif isinstance(message, m.SetPart):
-            address, value = f"/jam/part/{message.name}", int(message.on)
-        elif what is not None:
-            address, value = what[0], getattr(message, what[1])
-        else:
-            return
-        self.channel.send(m.Applied(address=address, value_json=json.dumps(value), frame=frame))
 
     # --- the jam ------------------------------------------------------------------------------------------------------
 

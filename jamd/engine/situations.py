@@ -35,15 +35,6 @@ def situation_of(state: m.EngineState, models: Models) -> Situation:
     return situation
 
 
-def beat_of_bar(clock: Clock, bar: int) -> float:
-    """The beat at which a bar begins."""
-    found = clock.segments[0]
-    for segment in clock.segments:
-        if segment.bar <= bar:
-            found = segment
-    return found.bar_beat + (bar - found.bar) * found.beats_per_bar
-
-
 def _new_clock(situation: Situation, clock: Clock) -> float | None:
     """Where the plan has to change: nowhere if only the tempo bends a little."""
     old, situation.clock = situation.clock, clock
@@ -52,9 +43,7 @@ def _new_clock(situation: Situation, clock: Clock) -> float | None:
         if segment in old.segments:
             continue
         before = old.segment_at(segment.frame)
-        same_bars = segment.beats_per_bar == before.beats_per_bar and (
-            abs((segment.bar_beat - before.bar_beat) - (segment.bar - before.bar) * before.beats_per_bar) < 1e-6
-        )
+        same_bars = segment.beats_per_bar == before.beats_per_bar and abs(segment.bar_beat - before.beat_of_bar(segment.bar)) < 1e-6
         if not same_bars or abs(segment.tempo / before.tempo - 1) > SMALL_BEND:
             changed.append(segment.beat)
     return min(changed) if changed else None
@@ -71,7 +60,7 @@ def apply(situation: Situation, message: m.Message, models: Models) -> float | N
             return _new_clock(situation, message.clock)
         case m.SetChart():
             situation.set_chart(parse_chart(message.text), message.bar)
-            return beat_of_bar(situation.clock, message.bar)
+            return situation.clock.beat_of_bar(message.bar)
         case m.SetChord():
             situation.set_chord(parse_chord(message.text) if message.text else None, message.beat)
             return message.beat

@@ -159,7 +159,7 @@ def off_ms(clock: Clock, transport: JackTransport) -> float:
 def test_the_follower_goes_with_a_master(transport: JackTransport, other: jack.Client) -> None:
     lead(other, 132.0)
     follower = Follower()
-    clock = Clock(Clock.started(0, 120.0, 4).segments, False)
+    clock = Clock.standing(0, 120.0, 4)
     wait_until(lambda: place(other.transport_query()), what="bars")
     clock, _, _ = follow(transport, follower, clock, 0.5)
     assert not clock.playing and clock.segments[-1].tempo == pytest.approx(132.0)

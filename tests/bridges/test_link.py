@@ -121,7 +121,7 @@ def test_starts_and_stops_are_shared_and_the_start_is_a_bar_line(session: tuple[
 def test_the_follower_goes_with_the_session(session: tuple[LinkClock, Peer]) -> None:
     ours, peer = session
     follower = Follower()
-    clock = Clock(Clock.started(0, 120.0, 4).segments, False)
+    clock = Clock.standing(0, 120.0, 4)
     ours.set_playing(True)
 
     def follow(clock: Clock, seconds: float) -> tuple[Clock, int]:

@@ -16,8 +16,8 @@ from collections import deque
 from typing import Final
 
 from jamd.contract.clock import Clock, ClockSegment
+from jamd.contract.observation import Observation
 from jamd.contract.units import SAMPLE_RATE, TEMPO_MAX, TEMPO_MIN
-from jamd.control.sync.observation import Observation
 
 DEADBAND: Final = 0.0002 * SAMPLE_RATE
 """Errors under this stay. In frames, as all errors here."""
@@ -76,7 +76,7 @@ class Follower:
             self._errors.clear()
             self._line = line
         beat = self._daemon_beat(observation, label)
-        error = (beat - _beat_on(line, observation.frame)) * line.frames_per_beat
+        error = (beat - line.beat_at(observation.frame)) * line.frames_per_beat
         if abs(error) > JUMP_BEATS * line.frames_per_beat:
             return self._jump(clock, observation, now, per_bar)
         tempo = observation.tempo * (1.0 + self.rate)
@@ -111,14 +111,14 @@ class Follower:
             return None
         line = clock.segments[-1]
         self._learn_rate(observation.tempo, shift)
-        return self._steer(clock, frame, _beat_on(line, frame) + shift / line.frames_per_beat,
+        return self._steer(clock, frame, line.beat_at(frame) + shift / line.frames_per_beat,
                            observation.tempo * (1.0 + self.rate), now)  # fmt: skip
 
     def _middle(self, shift: float) -> tuple[float, float]:
         """Frame and beat of the source in the middle of the window."""
         assert self._line is not None
         frame = sum(at for at, _ in self._errors) / len(self._errors)
-        return frame, _beat_on(self._line, frame) + shift / self._line.frames_per_beat
+        return frame, self._line.beat_at(frame) + shift / self._line.frames_per_beat
 
     def _learn_rate(self, tempo: float, shift: float) -> None:
         if abs(shift) > NUDGE or self._base is None:
@@ -134,7 +134,7 @@ class Follower:
         if not observation.knows_bars and self._offset is not None:
             return observation.beat + self._offset
         bar, within = observation.place(observation.frame, label.beats_per_bar)
-        beat = label.bar_beat + (bar - label.bar) * label.beats_per_bar + within
+        beat = label.beat_of_bar(bar) + within
         self._offset = beat - observation.beat
         return beat
 
@@ -150,7 +150,7 @@ class Follower:
         per_bar = observation.beats_per_bar or old.beats_per_bar
         if not _fits(observation) or (per_bar == old.beats_per_bar and abs(observation.tempo / old.tempo - 1.0) <= TEMPO_STEP):
             return None
-        return Clock((ClockSegment(now, 0.0, observation.tempo, per_bar, 0.0, 0),), False)
+        return Clock.standing(now, observation.tempo, per_bar)
 
     def _start(self, clock: Clock, observation: Observation, now: int) -> Clock:
         self._forget()
@@ -193,10 +193,6 @@ class Follower:
 
 def _fits(observation: Observation) -> bool:
     return LOWEST <= observation.tempo <= HIGHEST
-
-
-def _beat_on(line: ClockSegment, frame: float) -> float:
-    return line.beat + (frame - line.frame) / line.frames_per_beat
 
 
 def _labelled(clock: Clock, pieces: list[tuple[int, float, float]]) -> list[ClockSegment]:

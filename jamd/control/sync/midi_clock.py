@@ -9,8 +9,8 @@ import math
 from typing import Final
 
 from jamd.contract.clock import Clock, ClockSegment
+from jamd.contract.observation import Observation
 from jamd.contract.units import SAMPLE_RATE
-from jamd.control.sync.observation import Observation
 from jamd.control.sync.tick_line import TickLine
 
 TICKS: Final = 24
@@ -133,11 +133,7 @@ class MidiClockSender:
     def _piece(self, segment: ClockSegment, playing: bool, begin: int, end: int, out: list[tuple[int, bytes]]) -> None:
         """Frames of one segment."""
         added = self._added(segment)
-
-        def ticks_at(frame: int) -> float:
-            return (segment.beat + added + (frame - segment.frame) / segment.frames_per_beat) * TICKS
-
-        here = ticks_at(begin)
+        here = (segment.beat_at(begin) + added) * TICKS
         if self._next is None or abs(here - self._next) > LOCATED:
             self._next = math.ceil(here - 1e-6)
             if playing and self._running:
@@ -147,7 +143,7 @@ class MidiClockSender:
         if playing and not self._running and self._awaited is None:
             self._awaited = max(-(-self._next // SIXTEENTH) * SIXTEENTH, 0)
         while True:
-            frame = segment.frame + round(((self._next / TICKS) - added - segment.beat) * segment.frames_per_beat)
+            frame = segment.frame_at(self._next / TICKS - added)
             if frame >= end:
                 return
             frame = max(frame, begin)

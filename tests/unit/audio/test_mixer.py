@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from jamd.audio.clips import ClipTable
 from jamd.audio.offline_play import player
 from jamd.contract.errors import AudioError
 from jamd.contract.layout import AudioOp, SlotState, Word
-from jamd.contract.memory import AudioMemory
+from jamd.contract.memory import AudioMemory, share_audio
 from tests.conftest import wait_until
 
 RAMP = 240
@@ -42,12 +41,7 @@ class Rig:
 
     def load(self, slot: int, audio: np.ndarray, loop: bool = False) -> str:
         name = f"{self.memory.name}-c{uuid.uuid4().hex[:6]}"
-        from multiprocessing import resource_tracker
-
-        block = SharedMemory(name=name, create=True, size=audio.nbytes)
-        np.ndarray(audio.shape, np.float32, buffer=block.buf)[:] = audio
-        resource_tracker.unregister(block._name, "shared_memory")  # type: ignore[attr-defined]
-        block.close()
+        share_audio(audio, name)
         self.clips.attach(slot, name, len(audio), loop)
         return name
 

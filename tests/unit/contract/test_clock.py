@@ -55,6 +55,22 @@ def test_metre_changes_on_the_bar_line() -> None:
     assert clock.next_bar(1000) == (96_000, 1)
 
 
+def test_a_bar_is_found_where_it_falls_last() -> None:
+    """Where bar 5 would begin, the clock is located back to bar 3, at another tempo and in another metre."""
+    clock = Clock.started(0, 120.0, 4).placed(480_000, 3, 0.0, 60.0, 3)
+    assert clock.bar_at(479_999)[0] == 4
+    for bar, frame in ((2, 192_000), (3, 480_000), (4, 480_000 + 144_000)):
+        assert clock.frame_of_bar(bar) == frame
+        assert clock.beat_of_bar(bar) == clock.beat_at(frame)
+        assert clock.bar_at(frame) == (bar, 0.0)
+
+
+def test_a_standing_clock_has_the_tempo_and_metre_to_start_with() -> None:
+    clock = Clock.standing(1000, 90.0, 3)
+    assert not clock.playing
+    assert clock == Clock.started(1000, 90.0, 3).stopped()
+
+
 def test_pruned_clock_reads_the_same() -> None:
     clock = Clock.started(0, 120.0, 4).with_tempo(60.0, 48_000).with_tempo(200.0, 480_000)
     pruned = clock.prune(500_000)

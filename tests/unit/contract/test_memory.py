@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from jamd.contract.errors import AudioError
 from jamd.contract.layout import AudioOp, Word
-from jamd.contract.memory import AudioMemory
+from jamd.contract.memory import AudioMemory, attach_shared, unlink_shared
 
 
 @pytest.fixture
@@ -37,6 +37,23 @@ def test_another_process_sees_the_same(memory: AudioMemory) -> None:
     assert memory.header[Word.COMMAND_HEAD] == 1
     assert memory.arrays["command_words"][0].tolist() == [17, 6, 2]
     assert memory.midi_out.pop() == (9, bytes([144, 60, 99]))
+
+
+def test_shared_audio_outlives_who_made_it_until_it_is_unlinked() -> None:
+    name = f"jamd-t-{uuid.uuid4().hex[:8]}"
+    script = (
+        "import sys, numpy as np; from jamd.contract.memory import share_audio\n"
+        "share_audio(np.arange(20, dtype=np.float32).reshape(2, 10).T, sys.argv[1])"
+    )
+    done = subprocess.run([sys.executable, "-c", script, name], check=True, timeout=60, capture_output=True, text=True)
+    assert done.stderr == ""  # nor does the tracker of the standard library complain
+    block = attach_shared(name)
+    shared = np.ndarray((10, 2), np.float32, buffer=block.buf).copy()
+    block.close()
+    np.testing.assert_array_equal(shared, np.arange(20).reshape(2, 10).T)
+    unlink_shared(name)
+    assert not Path("/dev/shm", name).exists()
+    unlink_shared(name)  # what is gone is gone
 
 
 def test_missing_memory_is_told() -> None:

@@ -14,8 +14,7 @@ from jamd.audio.offline_play import player
 from jamd.contract import messages as m
 from jamd.contract.config import Config
 from jamd.contract.layout import Word
-from jamd.contract.memory import AudioMemory
-from jamd.control.clip_files import share
+from jamd.contract.memory import AudioMemory, share_audio
 from jamd.control.session import Session
 from jamd.control.state import Clip
 
@@ -55,8 +54,8 @@ class Rig:
     def fill(self, slot: int, audio: np.ndarray, bars: int = 1, tempo: float = 120.0) -> None:
         """A clip in a slot, counted from 1."""
         name = f"{self.memory.name}-{uuid.uuid4().hex[:6]}"
-        audio = np.ascontiguousarray(audio, np.float32)
-        share(audio, name)
+        audio = np.asarray(audio, np.float32)
+        share_audio(audio, name)
         index = slot - 1
         self.session.state.requests += 1
         entry = self.session.state.slots[index]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,14 @@ from tests.unit.control.rig import Rig
 BAR = 4 * 24_000
 
 
-@pytest.fixture
-def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+@pytest.fixture(autouse=True)
+def adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of them on disk."""
     monkeypatch.setenv("JAMD_HOME", str(tmp_path))
     for name in ("petra", "luis"):
         folder = tmp_path / "adapters" / name
         folder.mkdir(parents=True)
         (folder / "manifest.json").write_text(json.dumps({"base": "small", "rank": 8, "scores": {"fad": 3.5}}))
-    rig = Rig()
-    yield rig
-    rig.close()
 
 
 def answer(rig: Rig, state: str = "ready", text: str = "") -> None:

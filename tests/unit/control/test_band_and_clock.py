@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -15,13 +14,6 @@ from tests.unit.control.rig import Rig
 
 BEAT = 24_000
 BAR = 4 * BEAT
-
-
-@pytest.fixture
-def rig() -> Iterator[Rig]:
-    rig = Rig()
-    yield rig
-    rig.close()
 
 
 class Band:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +17,6 @@ from tests.unit.control.rig import Rig
 BEAT = 24_000
 """Frames at 120 bpm."""
 BAR = 4 * BEAT
-
-
-@pytest.fixture
-def rig() -> Iterator[Rig]:
-    rig = Rig()
-    yield rig
-    rig.close()
 
 
 def saw(bars: int = 1, level: float = 0.3) -> np.ndarray:

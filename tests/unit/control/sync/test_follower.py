@@ -52,7 +52,7 @@ def simulate(source: Source, seconds: float, scatter_ms: float = 0.0, seed: int 
     """Poll every 2 to 10 ms; whatever is read of the clock must never fall."""
     draw = random.Random(seed)
     follower = Follower()
-    run = Run(Clock(Clock.started(0, 120.0, 4).segments, False))
+    run = Run(Clock.standing(0, 120.0, 4))
     now, highest = 1000, -1e9
     while now < seconds * RATE:
         now += draw.randint(*poll)
@@ -142,7 +142,7 @@ def test_a_locate_jumps_at_once_and_the_beat_runs_on(moved: float, back: bool, a
 
 def test_starting_takes_place_and_tempo_and_stopping_stops() -> None:
     follower = Follower()
-    standing = Clock(Clock.started(0, 120.0, 4).segments, False)
+    standing = Clock.standing(0, 120.0, 4)
     waiting = follower.follow(standing, Observation(90.0, 0.0, 90.0, False, 3), 100)
     assert waiting is not None and not waiting.playing
     assert (waiting.segments[-1].tempo, waiting.segments[-1].beats_per_bar) == (90.0, 3)
@@ -157,7 +157,7 @@ def test_starting_takes_place_and_tempo_and_stopping_stops() -> None:
 
 def test_bars_are_those_of_the_source() -> None:
     follower = Follower()
-    clock = Clock(Clock.started(0, 120.0, 4).segments, False)
+    clock = Clock.standing(0, 120.0, 4)
     clock = follower.follow(clock, Observation(0.0, 101.0, 120.0, True, 4, 100.0, 30), 0) or clock
     assert clock.bar_at(24_000) == (30, pytest.approx(2.0))
     clock = follower.follow(clock, Observation(72_000.0, 104.0, 120.0, True, 3, 104.0, 31), 72_000) or clock
@@ -168,7 +168,7 @@ def test_bars_are_those_of_the_source() -> None:
 
 def test_a_coming_change_of_metre_survives_a_correction() -> None:
     follower = Follower()
-    clock = Clock(Clock.started(0, 120.0, 4).segments, False)
+    clock = Clock.standing(0, 120.0, 4)
     clock = follower.follow(clock, Observation(0.0, 0.0, 120.0, True), 0) or clock
     clock = clock.with_metre(3, 96_000)
     clock = follower.follow(clock, Observation(48_000.0, 2.0, 150.0, True), 48_000) or clock
@@ -181,7 +181,7 @@ def test_a_coming_change_of_metre_survives_a_correction() -> None:
 def test_the_clock_of_another_hand_is_brought_back() -> None:
     follower = Follower()
     source = Source([(0, 120.0, 0)])
-    clock = Clock(Clock.started(0, 120.0, 4).segments, False)
+    clock = Clock.standing(0, 120.0, 4)
 
     def polled(clock: Clock, begin: int, end: int) -> Clock:
         for now in range(begin, end, 300):

@@ -73,7 +73,7 @@ def test_an_exact_source_is_followed_at_once(after: float) -> None:
 def test_the_daemons_clock_behind_jitter_is_calm_and_in_phase(seed: int) -> None:
     draw = random.Random(seed)
     source, follower = MidiClockFollower(), Follower()
-    clock = Clock(Clock.started(0, 120.0, 4).segments, False)
+    clock = Clock.standing(0, 120.0, 4)
     source.feed(START, 0)
     changes, worst, highest = [], 0.0, -1.0
     for number, (frame, _) in enumerate(ticks([(0, 112.0)], 120)):
@@ -146,7 +146,7 @@ some = st.sampled_from([TICK, TICK, TICK, START, CONTINUE, STOP, position(7), b"
 @given(data=st.lists(st.tuples(some, st.sampled_from([0, 0, 1, 960, 30_000])), max_size=80))
 def test_any_bytes_at_any_time_are_taken_calmly(data: list[tuple[bytes, int]]) -> None:
     source, follower = MidiClockFollower(), Follower()
-    clock = Clock(Clock.started(0, 120.0, 4).segments, False)
+    clock = Clock.standing(0, 120.0, 4)
     frame = 0
     for message, step in data:
         frame += step
@@ -240,7 +240,7 @@ def test_a_bend_of_the_tempo_is_no_locate() -> None:
 def test_what_we_send_we_can_follow() -> None:
     sender, source, follower = MidiClockSender(), MidiClockFollower(), Follower()
     leader = Clock.started(10_000, 90.0, 4).with_tempo(140.0, 300_000).placed(600_000, 40, 0.0, 140.0, 4)
-    clock = Clock(Clock.started(0, 120.0, 4).segments, False)
+    clock = Clock.standing(0, 120.0, 4)
     compared = 0
     for now in range(0, 900_000, 480):
         for frame, message in sender.messages(leader, True, now, now + 480):
