@@ -1,9 +1,10 @@
-# jamd: `make jam` plays, `make test` tests, `make bench` measures. Each sets up all it needs.
+# jamd: `make jam` plays, `make test` tests, `make bench` measures,
+# `make docs` builds the documentation, `make wheel` what pipx and uv install. Each sets up all it needs.
 .DELETE_ON_ERROR:
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: jam test bench lint types setup clean help
+.PHONY: jam test bench docs wheel lint types setup clean help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -14,6 +15,7 @@ jam:
 
 test:
 	@scripts/setup.sh test
+	@validate-pyproject pyproject.toml >/dev/null
 	@ruff check .
 	@ruff format --check -q .
 	@mypy
@@ -24,8 +26,19 @@ bench:
 	@scripts/setup.sh bench
 	@$(PYTHON) -m tests.benchmarks
 
+docs:
+	@scripts/setup.sh docs
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+	@echo "docs: out/site/index.html"
+
+wheel:
+	@scripts/setup.sh docs
+	@rm -rf build
+	@$(PYTHON) -m pip wheel -q --no-deps -w dist .
+
 lint:
 	@scripts/setup.sh test
+	@validate-pyproject pyproject.toml >/dev/null
 	@ruff check .
 
 types:
@@ -33,4 +46,4 @@ types:
 	@mypy
 
 clean:
-	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -31,8 +31,10 @@ def _module(name: str) -> Any:
     return importlib.import_module(f"jamd.commands.{name}")
 
 
-def _parser() -> _Parser:
+def build_parser() -> argparse.ArgumentParser:
+    """Every command with its arguments. What it parses has the parser itself as `parser`, for completions and the reference."""
     parser = _Parser(prog="jamd", description="A jam partner that lives in a musician's session.")
+    parser.set_defaults(parser=parser)
     parser.add_argument("--version", action="version", version=f"jamd {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
@@ -175,7 +177,7 @@ COMMANDS = {"run": run, "send": send, "describe": describe, "doctor": doctor}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status of one call."""
     try:
-        options = _parser().parse_args(arguments)
+        options = build_parser().parse_args(arguments)
         command = COMMANDS.get(options.command)
         return command(options) if command is not None else int(_module(options.command).run(options))
     except ChartError as error:

@@ -24,6 +24,7 @@ import numpy as np
 import rtmidi
 import soundfile
 
+from jamd import paths
 from jamd.client import OscClient
 from jamd.contract.errors import JamdError
 
@@ -161,7 +162,11 @@ def perform(client: OscClient, keys: Keys, recorder: Recorder, seconds: float) -
     oscsend("/slot/1/render", "isi", 2, "swing", 7)
     for part in ("piano", "bass"):
         oscsend(f"/jam/part/{part}", "i", 1)
+    players = sorted(folder.parent.name for folder in paths.shipped_adapters().glob("*/manifest.json"))[:2]
+    for name in players:
+        oscsend("/adapter/load", "s", name)
     wait_for("the clip in slot 1", lambda: any(s["slot"] == 1 and s["state"] == "ready" for s in status(client)["slots"]), 90)
+    wait_for("the adapters", lambda: all(status(client)["adapters"]["memory"].get(name) == "ready" for name in players), 30)
     recorder.active = True
     oscsend("/jam/start")
     began = time.monotonic()
@@ -176,6 +181,24 @@ def perform(client: OscClient, keys: Keys, recorder: Recorder, seconds: float) -
         (0.76, "the drums are back, louder and busier", lambda: louder()),
     ]
 
+    for share, name in zip((0.2, 0.58), players, strict=False):
+        steps.append((share, f"the player {name} takes over on the next bar line", lambda name=name: play_with(name)))
+    if players:
+        steps.append((0.86, "the base is back on the next bar line", lambda: play_with("base")))
+    swaps: list[float] = []
+
+    def play_with(name: str) -> None:
+        oscsend("/adapter/use", "s", name)
+        begin = time.monotonic()
+        sounding = [] if name == "base" else [name]
+
+        def sounds() -> bool:
+            memory = status(client)["adapters"]["memory"]
+            return [one for one in memory if memory[one] == "active"] == sounding
+
+        wait_for(f"the swap to {name}", sounds, 8)
+        swaps.append(time.monotonic() - begin)
+
     def swap(drummer: int) -> None:
         if drummer:
             oscsend("/slot/1/stop")
@@ -188,13 +211,13 @@ def perform(client: OscClient, keys: Keys, recorder: Recorder, seconds: float) -
         oscsend("/jam/param/energy", "f", 0.8)
         oscsend("/jam/param/density", "f", 0.75)
 
-    for share, what, act in steps:
+    for share, what, act in sorted(steps, key=lambda step: step[0]):
         time.sleep(max(began + share * seconds - time.monotonic(), 0))
         print(f"  {time.monotonic() - began:5.1f} s  {what}")
         act()
         client.ask("/ping", expect="/pong")
     time.sleep(max(began + seconds - time.monotonic(), 0))
-    result = status(client)
+    result = status(client) | {"swaps": swaps}
     oscsend("/jam/stop")
     wait_for("the end of the jam", lambda: status(client)["jam"]["state"] == "stopped", 10)
     return result
@@ -252,6 +275,9 @@ def main() -> int:
             f"jam: underruns {sound['underruns']} ({sound['underrun_frames'] / RATE * 1000:.0f} ms), "
             f"late cycles {sound['late_cycles']} of {sound['callbacks']}, xruns {sound['xruns']}, OSC round trip {ping:.1f} ms"
         )
+        if result["swaps"]:
+            heard = ", ".join(f"{seconds:.1f}" for seconds in result["swaps"])
+            print(f"jam: {len(result['swaps'])} adapter swaps on the bar line, heard {heard} s after they were asked for")
         if engine.get("slow"):
             print(f"jam: {engine['slow']}")
         judge(audio, options.seconds)

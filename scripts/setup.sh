@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Set up everything that a target needs: scripts/setup.sh jam|test|bench
+# Set up everything that a target needs: scripts/setup.sh jam|test|bench|docs
 # System packages come by apt-get where that may be used, Python packages into .venv. A second run takes a moment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-target=${1:?usage: scripts/setup.sh jam|test|bench}
+target=${1:?usage: scripts/setup.sh jam|test|bench|docs}
 
 case $target in
   jam) packages="jackd2 liblo-tools" extras="" ;;
+  docs) packages="" extras="[docs]" ;;
   test | bench)
-    packages="jackd2 liblo-tools fluidsynth fluid-soundfont-gm" extras="[dev]"
+    packages="jackd2 liblo-tools fluidsynth fluid-soundfont-gm zsh fish tmux" extras="[dev]"
     # programs that the examples are for; JAMD_PEERS=0 leaves them out (500 MB installed), and what needs them is skipped
     if [ "${JAMD_PEERS:-1}" = 1 ]; then
       packages="$packages puredata-core supercollider-server supercollider-language sooperlooper ardour pipewire pipewire-jack wireplumber dbus gcc"
@@ -48,6 +49,7 @@ fi
 stamp=".venv/.jamd-$(cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)"
 [ "$target" = jam ] && [ -e "$stamp-test" ] && exit 0
 [ "$target" = bench ] && [ -e "$stamp-test" ] && exit 0
+[ "$target" = docs ] && [ -e "$stamp-test" ] && exit 0
 [ -e "$stamp-$target" ] && exit 0
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 echo "setup: installing Python packages into .venv"
@@ -55,6 +57,8 @@ if ! .venv/bin/python -c 'import torch, sys; sys.exit(not torch.__version__.star
   .venv/bin/python -m pip install -q --disable-pip-version-check "torch==2.13.0"
 fi
 .venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".$extras"
-echo "setup: compiling the model's kernels, once"
-OMP_NUM_THREADS=1 .venv/bin/python -m jamd.engine.warm_up >/dev/null
+if [ "$target" != docs ]; then
+  echo "setup: compiling the model's kernels, once"
+  OMP_NUM_THREADS=1 .venv/bin/python -m jamd.engine.warm_up >/dev/null
+fi
 touch "$stamp-$target"

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Final
 
-MODULES: Final = ("render", "adapters")
+MODULES: Final = ("render", "adapters", "learn", "completion", "reference", "tui", "listen", "evaluate")
 """Each with `add(commands)`, which adds a sub-parser named after the module, and `run(options)`, which returns the exit status."""
