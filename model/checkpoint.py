@@ -23,7 +23,8 @@ from jamd.contract.errors import EngineError
 FORMAT = "jamd-weights-1"
 
 
-def _write(tensors: dict[str, Tensor], path: Path, header: dict[str, Any]) -> None:
+def write_tensors(tensors: dict[str, Tensor], path: Path, header: dict[str, Any]) -> None:
+    """Tensors and a JSON header as safetensors, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
     os.close(handle)
@@ -54,7 +55,7 @@ def save_weights(
         )
         for name, tensor in module.state_dict().items()
     }
-    _write(tensors, path, {"format": FORMAT, "kind": kind, "config": config, "metadata": metadata or {}})
+    write_tensors(tensors, path, {"format": FORMAT, "kind": kind, "config": config, "metadata": metadata or {}})
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def save_training(path: Path, module: nn.Module, optimiser: torch.optim.Optimize
         for key, value in state.items():
             tensor = value if isinstance(value, Tensor) else torch.tensor(float(value))
             tensors[f"optimiser.{index}.{key}"] = tensor.detach().contiguous().clone()
-    _write(tensors, path, {"format": "jamd-training-1", **header})
+    write_tensors(tensors, path, {"format": "jamd-training-1", **header})
 
 
 def load_training(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Any]:

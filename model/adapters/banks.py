@@ -97,13 +97,53 @@ class Banks:
             self.paths.on = bool(used.any())  # type: ignore[union-attr]
 
 
-def banks_of(models: Models) -> list[Banks]:
-    """Of player and planner, as they play. On CUDA idle frames are made ready for both."""
+class Colours:
+    """What adapters add to the gains of the tones, behind the same interface: each has one vector, kept at its first column.
+
+    Args:
+        places: vectors that the music reads, compiled kernels' or PyTorch's, written in place.
+    """
+
+    def __init__(self, places: list[Any]) -> None:
+        self.places = places
+        self._held: list[dict[int, Floats]] = [{}, {}]
+
+    def stage(self, adapter: Adapter) -> dict[str, Staged]:
+        """An adapter's colour, divided by what scales its low-rank columns, so that strength alone is left."""
+        if adapter.colour is None or not self.places:
+            return {}
+        vector = adapter.colour.float().numpy() * np.float32(adapter.manifest.rank / adapter.manifest.alpha)
+        return {"colour": Staged(vector, np.zeros(0, np.float32), np.ones((1, 1), np.float32))}
+
+    def write(self, bank: int, first: int, rank: int, staged: dict[str, Staged]) -> None:
+        """Take an adapter into a bank that does not sound; the first one makes it anew."""
+        held = {} if first == 0 else self._held[bank]
+        if staged:
+            held[first] = staged["colour"].down
+        self._held[bank] = held
+
+    def set_scales(self, scales: Floats, used: NDArray[np.int64]) -> None:
+        """Shapes: scales [BANKS, COLUMNS], used [BANKS]."""
+        for place in self.places:
+            total = np.zeros(len(place), np.float32)
+            for bank, held in enumerate(self._held):
+                for first, vector in held.items():
+                    total += scales[bank, first] * vector
+            if isinstance(place, Tensor):
+                place.copy_(torch.from_numpy(total))
+            else:
+                place[:] = total
+
+
+def banks_of(models: Models) -> list[Banks | Colours]:
+    """Of player, planner and tones, as they play. On CUDA idle frames are made ready for them."""
     player = Banks("player", models.player.transformer, None if models.compiled is None else models.compiled[0].blocks.low)
     planner = Banks("planner", models.planner.transformer, None if models.compiled_planner is None else models.compiled_planner.blocks.low)
     for frame in models.frames:
         frame.capture_adapted()
-    return [player, planner]
+    places: list[Any] = [] if models.tones is None else [models.tones.colour]
+    places += [] if models.compiled_tones is None else [models.compiled_tones.colour]
+    return [player, planner, Colours(places)]
 
 
 def bytes_of(staged: list[dict[str, Staged]]) -> int:

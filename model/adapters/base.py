@@ -59,6 +59,9 @@ def check_fit(adapter: Adapter, models: Any) -> None:
             f"adapter {manifest.name} was made for another base: {manifest.base} {manifest.base_hash[:12]}, here {models.name} {here[:12]}",
             code="foreign",
         )
+    tones = models.tones
+    if adapter.colour is not None and tones is not None and len(adapter.colour) != len(tones.colour):
+        raise AdapterError(f"adapter {manifest.name} does not fit the base: its colour has {len(adapter.colour)} gains", code="foreign")
     sizes = matrix_sizes(models)
     for part in adapter.parts:
         size = tuple(adapter.tensors[f"{part}.lora_{side}"].shape[axis] for side, axis in (("B", 0), ("A", 1)))

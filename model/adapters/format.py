@@ -1,8 +1,9 @@
 """An adapter on disk: a folder NAME with `adapter.safetensors` and `manifest.json`. Never pickle.
 
 Tensors are called `player.blocks.3.qkv.lora_A` [rank, inputs] and `.lora_B` [outputs, rank], `player.cross.0.query.lora_A` and so on
-for the cross-attention before block 0, the same for `planner.`; `style` [512], if there, is the embedding of its player.
-What they add is strength * alpha / rank * lora_B lora_A.
+for the cross-attention before block 0, the same for `planner.`. What they add is strength * alpha / rank * lora_B lora_A.
+`style` [512], if there, is the embedding of its player; `colour`, if there, is what strength times is added to the gains of the tones
+(`model.codec.tones`): the sound of the player's instrument and room.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ VERSION: Final = 1
 LARGEST: Final = 64 << 20
 """Bytes of an adapter's tensors."""
 STYLE: Final = "style"
+COLOUR: Final = "colour"
+LOUDEST: Final = 8.0
+"""Natural logarithm of a gain that a colour may ask for."""
 STYLE_WIDTH: Final = 512
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _PART = re.compile(r"(player|planner)\.(?:blocks\.\d+\.(?:qkv|out|up|down)|cross\.\d+\.(?:query|out))")
@@ -86,9 +90,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class Adapter:
     manifest: Manifest
     tensors: dict[str, Tensor]
-    """Float32 or bf16, `style` left out."""
+    """Float32 or bf16, `style` and `colour` left out."""
     style: Tensor | None = None
     """Shape: [512], unit length."""
+    colour: Tensor | None = None
+    """Shape: [`gains_width` of the tones], natural logarithms."""
 
     @property
     def parts(self) -> list[str]:
@@ -112,7 +118,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def check_tensors(manifest: Manifest, tensors: Mapping[str, Tensor], style: Tensor | None = None) -> None:
+def check_tensors(manifest: Manifest, tensors: Mapping[str, Tensor], style: Tensor | None = None, colour: Tensor | None = None) -> None:
     """Raises: AdapterError: names, shapes, types or values are not what the format says."""
 
     def damaged(what: str) -> AdapterError:
@@ -144,6 +150,8 @@ def check_tensors(manifest: Manifest, tensors: Mapping[str, Tensor], style: Tens
         raise damaged(f"its manifest says {', '.join(manifest.networks)}, which is not what it holds")
     if style is not None and (style.shape != (STYLE_WIDTH,) or not bool(style.isfinite().all())):
         raise damaged(f"its style is not {STYLE_WIDTH} finite numbers")
+    if colour is not None and (colour.ndim != 1 or not bool((colour.abs() <= LOUDEST).all())):  # what is not finite is not below either
+        raise damaged(f"its colour is not a row of numbers up to {LOUDEST:g}")
 
 
 def write_adapter(root: Path, adapter: Adapter, *, replace: bool = False) -> Path:
@@ -153,7 +161,7 @@ def write_adapter(root: Path, adapter: Adapter, *, replace: bool = False) -> Pat
         AdapterError: there is one of this name and `replace` is not asked for, or it is not fit to be written.
     """
     name = check_name(adapter.manifest.name)
-    check_tensors(adapter.manifest, adapter.tensors, adapter.style)
+    check_tensors(adapter.manifest, adapter.tensors, adapter.style, adapter.colour)
     folder = root / name
     if folder.exists() and not replace:
         raise AdapterError(f"there is an adapter {name!r} in {root} already", code="exists")
@@ -163,6 +171,8 @@ def write_adapter(root: Path, adapter: Adapter, *, replace: bool = False) -> Pat
         tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in adapter.tensors.items()}
         if adapter.style is not None:
             tensors[STYLE] = adapter.style.detach().float().cpu().contiguous()
+        if adapter.colour is not None:
+            tensors[COLOUR] = adapter.colour.detach().float().cpu().contiguous()
         save_file(tensors, str(fresh / TENSORS), metadata={"format": "jamd-adapter"})
         if (fresh / TENSORS).stat().st_size > LARGEST:
             raise AdapterError(f"adapter {name} is larger than {LARGEST >> 20} MB", code="oversized")
@@ -239,9 +249,9 @@ def read_adapter(folder: Path) -> Adapter:
     tensors = read_tensors(folder / TENSORS)
     if file_hash(folder / TENSORS) != manifest.tensors_hash:
         raise AdapterError(f"adapter {manifest.name}: the tensors are not those that its manifest was written for", code="damaged")
-    style = tensors.pop(STYLE, None)
-    check_tensors(manifest, tensors, style)
-    return Adapter(manifest, tensors, None if style is None else style.float())
+    style, colour = tensors.pop(STYLE, None), tensors.pop(COLOUR, None)
+    check_tensors(manifest, tensors, style, colour)
+    return Adapter(manifest, tensors, None if style is None else style.float(), None if colour is None else colour.float())
 
 
 def list_adapters(root: Path) -> list[Listed]:

@@ -27,7 +27,7 @@ def _peft() -> Any:
     try:
         return importlib.import_module("peft")
     except ImportError as error:
-        raise AdapterError(f"learning needs peft (pip install 'jamd[learn]'): {error}", code="install") from error
+        raise AdapterError(f"learning needs peft, which the extra `learn` brings: {error}", code="install") from error
 
 
 def network_of(model: Player | Planner) -> Literal["player", "planner"]:

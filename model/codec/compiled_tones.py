@@ -34,6 +34,8 @@ class TonesWeights(NamedTuple):
     scale: float
     loud: float
     """`Tones.share`."""
+    colour: Floats
+    """`Tones.colour`: written in place while music plays."""
 
 
 class TonesArrays(NamedTuple):
@@ -57,6 +59,7 @@ def tones_weights(tones: Tones) -> TonesWeights:
     return TonesWeights(
         Matrix.of(tones.enter), *columns(tones.roll), Matrix.of(tones.heard), StackWeights.of(list(tones.blocks), tones.norm),
         Matrix.of(tones.leave), bands, bands / bands.sum(axis=1, keepdims=True), float(tones.scale), float(tones.share),
+        floats(tones.colour).copy(),
     )  # fmt: skip
 
 
@@ -131,6 +134,8 @@ def _tones(p: Any, s: Any, latent: Any, roll: Any, basis: Any, first: Any, last:
     run_stack(p.stack, s.stack)
     k.linear(s.stack.normed, p.leave.weight, p.leave.scale, p.leave.bias, s.gains)
     g = s.gains[0]
+    for i in range(g.shape[0]):
+        g[i] += p.colour[i]
     tone, pan, hiss = SOURCES * count, 2 * SOURCES * count, (2 * SOURCES + 1) * count
     keep = hiss + count
     for i in range(tone):

@@ -61,6 +61,8 @@ class Tones(nn.Module):
     scale: Tensor
     share: Tensor
     """How much of the decoder is mixed in where there is a plan; training takes all values from 0 to 1."""
+    colour: Tensor
+    """Added to the gains before they are used: what adapters make of the sound. Shape: [gains_width(bands)]."""
 
     def __init__(self, config: TonesConfig) -> None:
         super().__init__()
@@ -79,6 +81,7 @@ class Tones(nn.Module):
         self.register_buffer("bands", band_matrix(config.bands, config.hop), persistent=False)
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("share", torch.ones(()))
+        self.register_buffer("colour", torch.zeros(gains_width(config.bands)), persistent=False)
         for name, table in Timbres.plain()._asdict().items():
             self.register_buffer(f"timbre_{name}", torch.from_numpy(table))
 
@@ -107,14 +110,14 @@ class Tones(nn.Module):
         x = self._enter(latents, roll, levels)
         for block in self.blocks:
             x = block(x)
-        return self.leave(self.norm(x))  # type: ignore[no-any-return]
+        return self.leave(self.norm(x)) + self.colour  # type: ignore[no-any-return]
 
     def gains_step(self, latents: Tensor, roll: Tensor, levels: Tensor, state: TonesState) -> Tensor:
         """`gains` of the next steps."""
         x = self._enter(latents, roll, levels)
         for block, block_state in zip(self.blocks, state.blocks, strict=True):
             x = block.step(x, block_state)  # type: ignore[operator]
-        return self.leave(self.norm(x))  # type: ignore[no-any-return]
+        return self.leave(self.norm(x)) + self.colour  # type: ignore[no-any-return]
 
     def apply_gains(self, gains: Tensor, spectrum: Tensor, sources: Tensor, noise: Tensor) -> Tensor:
         """The decoder's dimmed spectrum with tones and noise. Shape: as `spectrum`."""

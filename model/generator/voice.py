@@ -44,6 +44,10 @@ class Voice(Protocol):
     def set_style(self, style: Floats | None) -> None:
         """From the next frame on. Shape: [style width]."""
 
+    @property
+    def codes(self) -> NDArray[np.int64]:
+        """What the last `play` drew. Shape: [levels]."""
+
 
 class CompiledVoice:
     """On the CPU, from weights that all voices share."""
@@ -59,6 +63,7 @@ class CompiledVoice:
         self.player = CompiledPlayer(player, weights[0])
         self.decoder = CompiledDecoder(codec, weights[1]) if tones is None else CompiledToneDecoder(codec, tones[0], weights[1], tones[1])
         self.rng = np.random.Generator(np.random.SFC64(seed))
+        self.codes = np.zeros(player.config.levels, np.int64)
 
     def _sound(self, codes: NDArray[np.int64], roll: Floats, excitation: Floats | None) -> Floats:
         if isinstance(self.decoder, CompiledToneDecoder):
@@ -68,7 +73,8 @@ class CompiledVoice:
     def play(
         self, controls: Floats, roll: Floats, temperature: float, top_p: float, guidance: float, excitation: Floats | None = None
     ) -> Floats:
-        return self._sound(self.player.step(controls, roll, self.rng, temperature, top_p, guidance), roll, excitation)
+        self.codes = self.player.step(controls, roll, self.rng, temperature, top_p, guidance)
+        return self._sound(self.codes, roll, excitation)
 
     def feed(self, codes: NDArray[np.int64], controls: Floats, roll: Floats) -> Floats:
         self.player.feed(codes[:, : self.player.config.levels], controls, roll)
@@ -114,3 +120,7 @@ class TorchVoice:
 
     def set_style(self, style: Floats | None) -> None:
         self.frame.set_style(None if style is None else torch.from_numpy(style).to(self.frame.controls.device))
+
+    @property
+    def codes(self) -> NDArray[np.int64]:
+        return self.frame.codes[0, 0].cpu().numpy()

@@ -37,6 +37,7 @@ def networks() -> tuple[Codec, Tones]:
         book.codes.copy_(torch.randn_like(book.codes))
     tones.scale.fill_(0.7)
     tones.share.fill_(0.4)
+    tones.colour.copy_(torch.randn_like(tones.colour) * 0.3)
     round_weights(codec.decoder)
     weight = tones.roll.weight.data.clone()
     round_weights(tones)
