@@ -7,6 +7,9 @@ from pathlib import Path
 
 import platformdirs
 
+PROGRESS = "progress.json"
+"""In the folder of a training: what it says of itself."""
+
 
 def home() -> Path | None:
     text = os.environ.get("JAMD_HOME")
@@ -42,6 +45,16 @@ def state_folder() -> Path:
 
 def adapters_folder() -> Path:
     return data_folder() / "adapters"
+
+
+def learning_folder() -> Path:
+    """Trainings of `jamd learn`, a folder each."""
+    return data_folder() / "learning"
+
+
+def listening_folder() -> Path:
+    """Blind tests of `jamd listen`."""
+    return data_folder() / "listening"
 
 
 def shipped_adapters() -> Path:

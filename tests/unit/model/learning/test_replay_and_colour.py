@@ -1,0 +1,109 @@
+"""What the base plays for those who learn from it, and the sound of an instrument, with the shipped model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from jamd.contract.units import FRAME_RATE
+from model.generator.models import Models, load_models
+from model.learning import colour
+from model.learning.colour import Passage, fit_colour
+from model.learning.examples import Example
+from model.learning.losses import planner_losses, player_losses
+from model.learning.prepare import Prepared, prepare
+from model.learning.replay import load_replay, play_piece
+from model.training.planner import crop
+from tests.unit.model.learning.files import write
+
+
+@pytest.fixture(scope="module")
+def playing() -> Models:
+    return load_models("small")
+
+
+@pytest.fixture(scope="module")
+def whole() -> Models:
+    return load_models("small", compiled=False)
+
+
+def test_the_base_foretells_its_own_playing(playing: Models, whole: Models, tmp_path: Path) -> None:
+    (piece,) = load_replay(playing, tmp_path, 1.0)
+    assert len(piece.codes) == len(piece.controls) == len(piece.roll) > 10 * FRAME_RATE
+    rng = np.random.default_rng(0)
+    items = [piece.draw(rng, 256, 8)]
+    with torch.no_grad():
+        known = float(player_losses(whole.player, items, "cpu").mean())
+        codes, *rest = items[0]
+        strange = float(player_losses(whole.player, [(rng.permutation(codes), *rest)], "cpu").mean())
+        events = piece.planner_piece()
+        losses, counts = planner_losses(whole.planner, [crop(events, rng, 96, 1.0)], "cpu")
+    assert known < 0.8 * strange
+    assert float(losses.sum() / counts.sum()) < 6.0
+    again = play_piece(playing, 0)
+    np.testing.assert_array_equal(again.codes, piece.codes)
+    np.testing.assert_array_equal(again.events, piece.events)
+
+
+def test_what_was_played_is_not_played_again_but_for_another_base(playing: Models, tmp_path: Path) -> None:
+    load_replay(playing, tmp_path, 1.0)
+    before = (tmp_path / "0000.npz").stat().st_mtime_ns
+    load_replay(playing, tmp_path, 1.0)
+    assert (tmp_path / "0000.npz").stat().st_mtime_ns == before
+    load_replay(replace(playing, base="another"), tmp_path, 1.0)
+    assert (tmp_path / "0000.npz").stat().st_mtime_ns != before
+
+
+def passage(tones: torch.nn.Module, seed: int, lift: torch.Tensor | None = None) -> Passage:
+    """A source of noise at full level under gains of nothing; what is to come of it is the same with `lift`."""
+    generator = torch.Generator().manual_seed(seed)
+    bands = tones.config.bands  # type: ignore[union-attr]
+    sources = torch.randn(1, 300, 6, 640, generator=generator) * 0.05
+    gains, spectrum = torch.full((1, 300, len(tones.colour)), -6.0), torch.randn(1, 300, 2, 640, generator=generator) * 1e-4  # type: ignore[arg-type]
+    gains[..., : 6 * bands] = 0.0
+    one = Passage(gains, spectrum, sources, torch.zeros(1, 300, 2, bands))
+    made = tones.apply_gains(gains if lift is None else gains + lift, spectrum, sources, torch.zeros_like(spectrum))  # type: ignore[operator]
+    share = tones.bands / tones.bands.sum(dim=1, keepdim=True)  # type: ignore[operator, union-attr]
+    return replace(one, powers=made.square() @ share.T)
+
+
+def test_a_duller_instrument_is_found(whole: Models, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tones = whole.tones
+    assert tones is not None
+    dull = torch.zeros(len(tones.colour))
+    dull[20:32] = -1.5  # the piano's upper bands
+    monkeypatch.setattr(colour, "passage", lambda models, codec, tones, example, seed: passage(tones, seed, dull))
+    monkeypatch.setattr(colour, "_chosen", lambda examples, seconds: examples)
+    monkeypatch.setattr(colour, "_nearest", lambda whole, codec, tones, checked, examples, found: found)
+
+    class Clip(Example):
+        seconds = 30.0  # type: ignore[assignment]
+
+    prepared = Prepared(tmp_path, [], np.zeros(512, np.float32), 0, 0, 0, "")
+    monkeypatch.setattr(Prepared, "training", [Clip(tmp_path)] * 3)
+    monkeypatch.setattr(Prepared, "held_out", [Clip(tmp_path)])
+    result = fit_colour(whole, whole, prepared, 1)
+    assert result is not None
+    found, fitted = result
+    assert fitted.held_out < 0.4 * fitted.base
+    assert float(found[21:31].mean()) < -0.5
+    hiss = slice(12 * tones.config.bands, 14 * tones.config.bands)
+    assert float(found[hiss].max()) <= 0.0, "never more noise"
+
+
+def test_the_sound_of_real_clips(playing: Models, whole: Models, solo: tuple[object, np.ndarray], tmp_path: Path) -> None:
+    """A piano recorded through a dull filter comes nearer, on the clips of which it was not learnt too."""
+    audio = solo[1]
+    dull = (audio + np.roll(audio, 1, axis=0) + np.roll(audio, 2, axis=0) + np.roll(audio, 3, axis=0)) / 4
+    prepared = prepare([write(tmp_path / "solo.flac", dull)], whole, tmp_path / "made", force=True, plays=("piano",))
+    assert all(example.powers is not None and len(example.powers) == example.steps for example in prepared.examples)
+    told: list[str] = []
+    result = fit_colour(playing, whole, prepared, 1, lambda text, share: told.append(text))
+    assert told
+    if result is not None:
+        assert result[1].held_out < result[1].base
+        assert float(result[0].abs().max()) <= colour.LARGEST
