@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from jamd.contract.errors import FailureError
@@ -14,17 +17,39 @@ LEAST_ROOM: Final = 2 << 30
 """Bytes."""
 
 
-def step_back() -> None:
-    """Lowest priority that still gets on, for the whole process; on a machine of several cores one of them is left alone."""
+@contextlib.contextmanager
+def stepped_back() -> Iterator[None]:
+    """Low priority for the whole process; on a machine of several cores one of them is left alone.
+
+    Where Linux shares the CPU among sessions first (`sched_autogroup`), a process' own niceness says nothing to those of other
+    terminals: there the session's is lowered, too, until the end.
+    """
     import torch
 
     os.nice(max(NICE - os.nice(0), 0))
+    before = _share_of_session(NICE)
     try:
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     except (AttributeError, OSError):  # another system
         pass
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(max(cores - 1, 1))
+    try:
+        yield
+    finally:
+        if before is not None:
+            _share_of_session(before)
+
+
+def _share_of_session(nice: int) -> int | None:
+    """Set the niceness of the session against others; returns what it was, None where there is no such thing."""
+    path = Path("/proc/self/autogroup")
+    try:
+        before = int(path.read_text().rsplit("nice", 1)[1])
+        path.write_text(str(nice))
+    except (OSError, ValueError, IndexError):
+        return None
+    return before
 
 
 def choose_device(wanted: str, base: str) -> str:

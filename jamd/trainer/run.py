@@ -16,7 +16,7 @@ import msgspec
 
 from jamd import paths
 from jamd.contract.errors import AdapterError, FailureError
-from jamd.trainer.manners import choose_device, step_back
+from jamd.trainer.manners import choose_device, stepped_back
 from jamd.trainer.notes import Notes
 from jamd.trainer.terminal import Bar
 from model.adapters.format import MANIFEST, check_name
@@ -51,10 +51,9 @@ def run(order: Order, recipe: Recipe, *, replace_old: bool = False, as_json: boo
         raise AdapterError(f"there is an adapter {order.name!r} already: --replace learns it anew, or give another --name", code="exists")
     work = paths.learning_folder() / order.name
     work.mkdir(parents=True, exist_ok=True)
-    step_back()
     device = choose_device(order.device, order.base)
     order, recipe = replace(order, device=device), replace(recipe, checkpointing=recipe.checkpointing or device == "cuda")
-    with _alone(work, order.name), _stoppable() as stopped:
+    with _alone(work, order.name), stepped_back(), _stoppable() as stopped:
         notes, bar = Notes(work, order.name), Bar(sys.stderr)
 
         def tell(progress: Progress) -> None:
