@@ -112,6 +112,10 @@ class _Deaf:
     def set_style(self, style: Floats | None) -> None:
         self.voice.set_style(style)
 
+    @property
+    def codes(self) -> NDArray[np.int64]:
+        return self.voice.codes
+
 
 @dataclass(frozen=True)
 class Withheld(Models):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from jamd.contract.units import FRAME_RATE, FRAME_SAMPLES, SAMPLE_RATE
+from jamd.contract.units import FRAME_RATE, FRAME_SAMPLES, PARTS, SAMPLE_RATE
 from model.conditioning import ROLL_WIDTH, Floats, roll
 from model.generator.events import encode
 from model.learning.clips import Clip, level
@@ -20,6 +20,8 @@ from model.learning.recordings import Audio, read_stretch
 from model.learning.transcription import transcribe_solo
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from model.codec import Codec
     from model.style.encoder import StyleEncoder
     from model.training.planner import PlannerPiece
@@ -76,6 +78,12 @@ class Example:
         return np.load(path) if path.exists() else None
 
     @cached_property
+    def powers(self) -> Floats | None:
+        """Power of the recording in the bands of the tones, middle and side. Shape: [steps, 2, bands]."""
+        path = self.folder / "powers.npy"
+        return np.load(path) if path.exists() else None
+
+    @cached_property
     def styles(self) -> Floats:
         """Style embeddings of stretches of the clip. Shape: [n, style width]; n is 0 without a style encoder."""
         return np.load(self.folder / "styles.npy")  # type: ignore[no-any-return]
@@ -129,7 +137,9 @@ def write_example(clip: Clip, folder: Path, codec: Codec, style: StyleEncoder | 
     sound, lead = audio_with_lead(clip)
     device = codec.basis.device
     with torch.no_grad():
-        whole = codec.encode(torch.from_numpy(np.ascontiguousarray(sound.T))[None].to(device), codec.config.levels)[0]
+        waves = torch.from_numpy(np.ascontiguousarray(sound.T))[None].to(device)
+        whole = codec.encode(waves, codec.config.levels)[0]
+        np.save(folder / "powers.npy", band_powers(codec, waves)[lead:])
     codes = whole.cpu().numpy().astype(np.int16)
     before = np.full((HISTORY, codes.shape[1]), -1, np.int16)
     if lead:
@@ -144,9 +154,25 @@ def write_example(clip: Clip, folder: Path, codec: Codec, style: StyleEncoder | 
     about = {
         "file": str(clip.recording.path), "piece": clip.piece, "start_s": clip.start_s, "end_s": clip.end_s, "gain": clip.gain,
         "held_out": clip.held_out, "given": given, "heard": clip.heard.line(), "key": clip.heard.key, "tempo": clip.heard.tempo,
+        "parts": _names(clip.heard.parts),
         "plan": plan, "planner": planner, "remarks": list(clip.remarks), "steps": len(codes),
     }  # fmt: skip
     (folder / "about.json").write_text(json.dumps(about, indent=1))
+
+
+def band_powers(codec: Codec, waves: Tensor) -> Floats:
+    """Power of a sound in the bands of the tones, middle and side. Shape: [1, 2, steps * hop] to [steps, 2, bands]."""
+    from model.codec.tones import band_matrix
+    from model.config import TonesConfig
+
+    bands = band_matrix(TonesConfig().bands, codec.config.hop).to(waves.device)
+    share = bands / bands.sum(dim=1, keepdim=True)
+    return (codec.expand(codec.analyse(waves)).square() @ share.T)[0].cpu().numpy().astype(np.float32)  # type: ignore[no-any-return]
+
+
+def _names(parts: tuple[bool, ...] | None) -> list[str]:
+    """Of parts that are on; none where that is not sure."""
+    return [name for name, on in zip(PARTS, parts or (), strict=False) if on]
 
 
 def _write_plan(clip: Clip, folder: Path, sound: Audio) -> tuple[str, bool]:

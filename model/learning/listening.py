@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -136,10 +137,12 @@ class Ear:
     Args:
         audio: shape [frames] or [frames, channels].
         rate: frames a second.
+        plays: the parts of PARTS that play, where the musician said so; None: they are heard, too.
     """
 
-    def __init__(self, audio: NDArray[Any], rate: int) -> None:
+    def __init__(self, audio: NDArray[Any], rate: int, plays: Collection[str] | None = None) -> None:
         self.seconds = len(audio) / rate
+        self.plays = plays
         self.levels = rhythm.band_levels(audio, rate)
         self.flux = rhythm.flux(self.levels)
         self.pitches = harmony.hear_pitches(audio, rate)
@@ -210,6 +213,9 @@ class Ear:
             tempo = tempo if TEMPO_MIN <= tempo <= TEMPO_MAX else 0.0
         onsets = onset_times(flux.sum(axis=1) / 3)
         downbeat = (self.first_downbeat - low) % per_bar
+        sound = timbre.hear_timbre(timbre.features(self.levels[cut], flux, tempo))
+        if self.plays is not None:
+            sound = replace(sound, parts=tuple(float(name in self.plays) for name in PARTS))
         return Heard(
             seconds=end_s - start_s,
             tempo=tempo,
@@ -223,7 +229,7 @@ class Ear:
             swing=_swing(onsets, beats, tempo) if steady >= STEADY else float("nan"),
             chords=self._chords(start_s, end_s - start_s) if tempo > 0 else (),
             key=harmony.hear_key(self.pitches)[0],
-            timbre=timbre.hear_timbre(timbre.features(self.levels[cut], flux, tempo)),
+            timbre=sound,
             onsets_a_beat=len(onsets) / max((end_s - start_s) * tempo / 60.0, 1.0) if tempo > 0 else 0.0,
             energy=float(np.clip(0.5 + ENERGY_A_DB * level_db, 0.0, 1.0)),
         )

@@ -42,7 +42,12 @@ PIECE_GAP_S: Final = 4.0
 
 
 def gather(
-    paths: Iterable[Path], *, force: bool = False, most_s: float = MOST_S, progress: Callable[[str, float], None] | None = None
+    paths: Iterable[Path],
+    *,
+    force: bool = False,
+    most_s: float = MOST_S,
+    plays: tuple[str, ...] | None = None,
+    progress: Callable[[str, float], None] | None = None,
 ) -> Material:
     """Find, survey, cut, hear and split.
 
@@ -50,6 +55,7 @@ def gather(
         paths: files and folders.
         force: take less than two minutes, too.
         most_s: seconds of playing that are enough.
+        plays: the parts of PARTS that play, where the musician said so; None: they are heard, too.
         progress: told what is being done and which share of it is.
 
     Raises:
@@ -98,7 +104,7 @@ def gather(
             if start - last_end >= PIECE_GAP_S and not many and last_end > 0:
                 piece += 1
             name = one.recording.path.name + (f"#{piece + 1}" if piece else "")
-            clips += _clips(one, start, end, 10 ** (gain_db / 20), offset, name, loud, dropped)
+            clips += _clips(one, start, end, 10 ** (gain_db / 20), offset, name, loud, dropped, plays)
             last_end, done = end, done + end - start
     clips, guard = split(clips)
     dropped += guard
@@ -178,12 +184,20 @@ def _level_of(one: Survey, found: list[tuple[float, float]]) -> float:
 
 
 def _clips(
-    one: Survey, start: float, end: float, gain: float, offset: tuple[float, float], piece: str, loud: float, dropped: list[Dropped]
+    one: Survey,
+    start: float,
+    end: float,
+    gain: float,
+    offset: tuple[float, float],
+    piece: str,
+    loud: float,
+    dropped: list[Dropped],
+    plays: tuple[str, ...] | None,
 ) -> list[Clip]:
     """Clips of one stretch."""
     path = one.recording.path
     try:
-        ear = Ear(level(read_stretch(one.recording, start, end), gain, offset), SAMPLE_RATE)
+        ear = Ear(level(read_stretch(one.recording, start, end), gain, offset), SAMPLE_RATE, plays)
     except FailureError as error:
         dropped.append(Dropped(path, start, end, str(error)))
         return []

@@ -24,7 +24,7 @@ from model.learning.recordings import find_files
 if TYPE_CHECKING:
     from model.generator.models import Models
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised whenever the same files would give something else."""
 NAME: Final = "prepared.json"
 
@@ -65,6 +65,7 @@ def prepare(
     force: bool = False,
     style: str = "",
     most_s: float = MOST_S,
+    plays: tuple[str, ...] | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Prepared:
     """Write everything that the trainings read under a folder, or read what is there of the same files.
@@ -76,6 +77,7 @@ def prepare(
         force: take less than two minutes, too.
         style: a prompt that is blended half and half with the sound's own style.
         most_s: seconds of playing that are enough.
+        plays: the parts of PARTS that play, where the musician said so; None: they are heard, too.
         progress: told what is being done and which share of it is.
 
     Raises:
@@ -83,10 +85,10 @@ def prepare(
         FailureError: a recording cannot be read any more, or the folder cannot be written.
     """
     tell = progress or (lambda what, share: None)
-    signature = _signature(paths, models, style, most_s)
+    signature = _signature(paths, models, style, most_s, plays)
     if (done := load_prepared(out_folder, signature)) is not None and (force or done.seconds_usable >= LEAST_S):
         return done
-    material = gather(paths, force=force, most_s=most_s, progress=lambda what, share: tell(what, 0.6 * share))
+    material = gather(paths, force=force, most_s=most_s, plays=plays, progress=lambda what, share: tell(what, 0.6 * share))
     clips = out_folder / "clips"
     try:
         clips.mkdir(parents=True, exist_ok=True)
@@ -169,10 +171,10 @@ def _name(clip: Clip, models: Models) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 
 
-def _signature(paths: Sequence[Path], models: Models, style: str, most_s: float) -> str:
+def _signature(paths: Sequence[Path], models: Models, style: str, most_s: float, plays: tuple[str, ...] | None) -> str:
     files, bad = find_files(paths)
     known = sorted((str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in files)
-    parts = (VERSION, known, sorted(str(one.path) for one in bad), style, most_s, transcription.available(), _network_hash(models))
+    parts = (VERSION, known, sorted(str(one.path) for one in bad), style, most_s, plays, transcription.available(), _network_hash(models))
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 

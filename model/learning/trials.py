@@ -14,12 +14,15 @@ from jamd.contract.clock import Clock
 from jamd.contract.units import FRAME_RATE, FRAME_SAMPLES, PARTS
 from model.corpus.notes import Notes, make_notes
 from model.generator.clip import DEFAULT_GUIDANCE
+from model.generator.events import ADVANCES, decode_event
 from model.generator.models import Models
 from model.generator.performer import Performer
+from model.generator.planner import Sampling
 from model.generator.situation import Situation
 from model.learning.examples import Example
 from model.metrics.heard import Floats
 from model.style.words import Style
+from model.training.planner import PlannerPiece
 
 Codes = NDArray[np.int64]
 """Codes of the player's first level. Shape: [steps]."""
@@ -89,6 +92,34 @@ def play(models: Models, case: Case, seconds: float, seed: int, tick: Callable[[
         codes[step] = performer.voice.codes[0]
     rows = [(note.part, note.pitch, float(note.velocity), note.beat, note.length) for note in performer.played]
     return Take(case, audio, make_notes(rows, case.tempo), codes)
+
+
+def go_on_planning(models: Models, piece: PlannerPiece, start: int, seed: int, tick: Callable[[], None]) -> Notes:
+    """The same for the notes of a clip: write on from a place to the end of its chart, told what the clip tells of each beat.
+
+    Args:
+        start: events of the clip that are given, 1 or more.
+
+    Returns:
+        What was written; times in seconds are of no meaning.
+    """
+    core = models.plan_core(seed)
+    core.set_style(None if piece.styles is None else piece.styles[0])
+    core.begin()
+    for event, beat in zip(piece.events[:start], piece.beats[:start], strict=True):
+        core.read(event.tolist(), piece.contexts[beat])
+    last, beat, final = piece.events[start - 1].tolist(), int(piece.beats[start - 1]), len(piece.contexts) - 1
+    rows: list[tuple[int, int, float, float, float]] = []
+    while len(rows) < len(piece.events):
+        tick()
+        event = core.write(last, piece.contexts[np.minimum(beat + np.arange(ADVANCES), final)], Sampling(CERTAIN, TOP_P))
+        last, beat = event, beat + event[0]
+        if beat >= final:
+            break
+        core.read(event, piece.contexts[beat])
+        if (note := decode_event(event, beat)) is not None:
+            rows.append((note.part, note.pitch, float(note.velocity), note.beat, note.length))
+    return make_notes(rows, 120.0)
 
 
 def go_on(models: Models, example: Example, start: int, steps: int, seed: int, tick: Callable[[], None]) -> Codes:

@@ -164,3 +164,11 @@ def test_without_an_ear_for_notes_there_is_no_plan(folder: Path, models: Models,
     assert all(example.notes is None for example in made.examples)
     assert "basic-pitch is not installed" in made.report.read_text()
     assert np.linalg.norm(made.style) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_what_the_musician_says_that_plays_is_believed(models: Models, band: Rendered, tmp_path: Path) -> None:
+    path = write(tmp_path / "band.flac", band[1])
+    heard = prepare([path], models, tmp_path / "heard", force=True)
+    said = prepare([path], models, tmp_path / "said", force=True, plays=("piano",))
+    assert all(example.about["parts"] == ["piano"] for example in said.examples)
+    assert any(example.about["parts"] != ["piano"] for example in heard.examples)
