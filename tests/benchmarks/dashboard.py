@@ -1,0 +1,94 @@
+"""What the dashboard costs: `python -m tests.benchmarks.dashboard`, a table in Markdown.
+
+A real daemon without sound jams and loops a clip, so that clock, meters, chart and slots change all the time; `jamd tui` runs in a
+pseudo-terminal that takes what it writes. The daemon sends clock and meters 30 times a second. On a machine that is busy with other things
+the share of a core is larger than on a quiet one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import pty
+import struct
+import sys
+import tempfile
+import termios
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.conftest import wait_until
+from tests.system.conftest import start_daemon
+
+SIZES = ((80, 24), (120, 44), (170, 60))
+START_S = 8.0
+
+
+class Screen:
+    """A terminal of a size, with the dashboard in it."""
+
+    def __init__(self, port: int, columns: int, lines: int) -> None:
+        self.bytes = self.writes = 0
+        pid, self._file = pty.fork()
+        if pid == 0:
+            os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+            os.execv(sys.executable, [sys.executable, "-m", "jamd", "tui", "--connect", f"127.0.0.1:{port}"])
+        fcntl.ioctl(self._file, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.process = psutil.Process(pid)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            while data := os.read(self._file, 65536):
+                self.bytes += len(data)
+                self.writes += 1
+        except OSError:  # it has ended
+            pass
+
+    def seconds(self) -> float:
+        """Of the processor, since it began."""
+        times = self.process.cpu_times()
+        return times.user + times.system
+
+    def close(self) -> None:
+        os.write(self._file, b"q")
+        self.process.wait(timeout=30)
+        os.close(self._file)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        daemon = start_daemon("null", Path(folder))
+        try:
+            daemon.client.send("/slot/1/render", 1)
+            wait_until(lambda: daemon.slot(1) == "ready", 180, "the clip")
+            daemon.client.send("/jam/start")
+            daemon.client.send("/slot/1/launch", 1)
+            wait_until(lambda: daemon.slot(1) == "playing", 60, "the slot")
+            print("| terminal | share of a core | writes/s | KB/s | memory, MB | load of the machine |")
+            print("|---|---|---|---|---|---|")
+            for columns, lines in SIZES:
+                screen = Screen(daemon.port, columns, lines)
+                time.sleep(START_S)
+                began, before, written, counted = time.monotonic(), screen.seconds(), screen.bytes, screen.writes
+                time.sleep(options.seconds)
+                passed = time.monotonic() - began
+                share, writes = (screen.seconds() - before) / passed, (screen.writes - counted) / passed
+                kilobytes, memory = (screen.bytes - written) / passed / 1e3, screen.process.memory_info().rss / 1e6
+                load = os.getloadavg()[0]
+                print(f"| {columns} x {lines} | {share:.1%} | {writes:.0f} | {kilobytes:.0f} | {memory:.0f} | {load:.1f} |", flush=True)
+                screen.close()
+        finally:
+            daemon.client.close()
+            daemon.stop()
+
+
+if __name__ == "__main__":
+    main()

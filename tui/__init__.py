@@ -1,0 +1,1 @@
+"""The dashboard: a Textual application that knows the daemon by its public OSC interface alone."""

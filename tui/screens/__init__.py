@@ -1,0 +1,1 @@
+"""Screens, a module each; `tui.registry` has all of them in order."""
