@@ -167,7 +167,7 @@ class Training(msgspec.Struct, frozen=True):
     step: int | None = None
     loss: float | None = None
     held_out: float | None = None
-    base: str | None = None
+    base: float | None = None
     left_s: float | None = None
     began: float | None = None
     """Seconds since 1970, as `updated`."""

@@ -99,10 +99,7 @@ class SettingHelp(Panel):
         table, _, name = one.key.partition(".")
         change: list[Row] = [
             (("to change it: ", "title"), (f"[{table}] ", "coming"), (f"{name} = {one.value}", "coming")),
-            (
-                ("in ", "dim"),
-                (fit(f"{paths.config_file()} (of this machine, as all values here), then start `jamd run` again", width - 3), "dim"),
-            ),
+            ((fit(f"and start `jamd run` again; all values are of this machine's {paths.config_file()}", width), "dim"),),
         ]
         if self._listed.wrong:
             change[1] = ((fit(self._listed.wrong, width), "bad"),)
