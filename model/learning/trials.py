@@ -94,34 +94,6 @@ def play(models: Models, case: Case, seconds: float, seed: int, tick: Callable[[
     return Take(case, audio, make_notes(rows, case.tempo), codes)
 
 
-def go_on_planning(models: Models, piece: PlannerPiece, start: int, seed: int, tick: Callable[[], None]) -> Notes:
-    """The same for the notes of a clip: write on from a place to the end of its chart, told what the clip tells of each beat.
-
-    Args:
-        start: events of the clip that are given, 1 or more.
-
-    Returns:
-        What was written; times in seconds are of no meaning.
-    """
-    core = models.plan_core(seed)
-    core.set_style(None if piece.styles is None else piece.styles[0])
-    core.begin()
-    for event, beat in zip(piece.events[:start], piece.beats[:start], strict=True):
-        core.read(event.tolist(), piece.contexts[beat])
-    last, beat, final = piece.events[start - 1].tolist(), int(piece.beats[start - 1]), len(piece.contexts) - 1
-    rows: list[tuple[int, int, float, float, float]] = []
-    while len(rows) < len(piece.events):
-        tick()
-        event = core.write(last, piece.contexts[np.minimum(beat + np.arange(ADVANCES), final)], Sampling(CERTAIN, TOP_P))
-        last, beat = event, beat + event[0]
-        if beat >= final:
-            break
-        core.read(event, piece.contexts[beat])
-        if (note := decode_event(event, beat)) is not None:
-            rows.append((note.part, note.pitch, float(note.velocity), note.beat, note.length))
-    return make_notes(rows, 120.0)
-
-
 def go_on(models: Models, example: Example, start: int, steps: int, seed: int, tick: Callable[[], None]) -> Codes:
     """Go on from a place in a clip, told all that the clip tells: what sounded before, controls, plan and style.
 
@@ -144,3 +116,30 @@ def go_on(models: Models, example: Example, start: int, steps: int, seed: int, t
         voice.play(controls[step : step + 1], roll[step : step + 1], CERTAIN, TOP_P, guidance)
         codes[step] = voice.codes[0]
     return codes
+
+
+def write_on(models: Models, piece: PlannerPiece, start: int, seed: int) -> Notes:
+    """The same for the notes of a clip: write on from a place to the end of its chart, told what the clip tells of each beat.
+
+    Args:
+        start: events of the clip that are given, 1 or more.
+
+    Returns:
+        What was written; times in seconds are of no meaning.
+    """
+    core = models.plan_core(seed)
+    core.set_style(None if piece.styles is None else piece.styles[0])
+    core.begin()
+    for event, beat in zip(piece.events[:start], piece.beats[:start], strict=True):
+        core.read(event.tolist(), piece.contexts[beat])
+    last, beat, final = piece.events[start - 1].tolist(), int(piece.beats[start - 1]), len(piece.contexts) - 1
+    rows: list[tuple[int, int, float, float, float]] = []
+    for _ in range(2 * len(piece.events)):
+        event = core.write(last, piece.contexts[np.minimum(beat + np.arange(ADVANCES), final)], Sampling(CERTAIN, TOP_P))
+        last, beat = event, beat + event[0]
+        if beat >= final:
+            break
+        core.read(event, piece.contexts[beat])
+        if (note := decode_event(event, beat)) is not None:
+            rows.append((note.part, note.pitch, float(note.velocity), note.beat, note.length))
+    return make_notes(rows, 120.0)

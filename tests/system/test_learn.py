@@ -46,6 +46,7 @@ def jamd(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.timeout(1200)
 def test_stopped_gone_on_with_and_played(playing: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     command = [
@@ -94,7 +95,8 @@ def test_stopped_gone_on_with_and_played(playing: Path, tmp_path: Path) -> None:
     assert manifest.scores["player_held_out"] < manifest.scores["player_base"]
     assert manifest.guards["unharmed"].ok and manifest.guards["unharmed"].value == 0.0
     assert {"held_out", "memorising", "energy", "chart", "tempo"} <= set(manifest.guards)
-    assert adapter.colour is not None and manifest.scores["tones_held_out"] < manifest.scores["tones_base"]
+    if adapter.colour is not None:  # it is left out where it comes nearer in level alone
+        assert manifest.scores["tones_held_out"] < manifest.scores["tones_base"]
     page = learnt.report.read_text()
     assert "ann" in page and "<svg" in page
     assert len(list((work / "auditions").glob("*.flac"))) >= 2
@@ -109,6 +111,7 @@ def test_stopped_gone_on_with_and_played(playing: Path, tmp_path: Path) -> None:
     assert again.returncode == 1 and "--replace" in again.stderr
 
 
+@pytest.mark.timeout(900)
 def test_what_cannot_be_learnt_is_refused_in_a_line(tmp_path: Path) -> None:
     home = tmp_path / "home"
     short = tmp_path / "short.wav"

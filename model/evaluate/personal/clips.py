@@ -14,7 +14,7 @@ from model.evaluate.personal.memory import pattern
 from model.evaluate.personal.pitches import hear_classes
 from model.evaluate.personal.rhythm import Syncopation, hear_syncopation, rates
 from model.evaluate.personal.spectrum import Spectrum, hear_spectrum, levelled
-from model.evaluate.personal.timeline import Timeline
+from model.evaluate.personal.timeline import hear_timeline
 from model.metrics import musicnn, transcribe
 from model.metrics.chord_fit import beat_chroma_of_notes, measure_fit
 from model.metrics.copying import Steps, lines_of, notes_of_heard
@@ -81,12 +81,11 @@ def missing(style: StyleEncoder | None) -> list[str]:
     return out
 
 
-def hear(audio: Floats, timeline: Timeline, style: StyleEncoder | None, *, name: str, piece: str = "", asked: Asked | None = None) -> Clip:
+def hear(audio: Floats, style: StyleEncoder | None, *, name: str, piece: str = "", asked: Asked | None = None) -> Clip:
     """Measure a clip by every ear that is here.
 
     Args:
         audio: shape [frames, 2] at 48 kHz, at any level.
-        timeline: what is known of its beats and chords.
         style: the encoder whose audio tower embeds it.
         name: of the clip.
         piece: what it was cut from; clips of one piece are never held against each other.
@@ -101,6 +100,7 @@ def hear(audio: Floats, timeline: Timeline, style: StyleEncoder | None, *, name:
     sound = levelled(audio)
     strength = onset_strength(sound, SAMPLE_RATE)
     notes = transcribe.transcribe(sound, SAMPLE_RATE) if transcribe.available() else None
+    timeline = None if notes is None else hear_timeline(sound)
     return Clip(
         name=name,
         piece=piece or name,
@@ -111,8 +111,8 @@ def hear(audio: Floats, timeline: Timeline, style: StyleEncoder | None, *, name:
         musicnn=by_musicnn(sound) if musicnn.available() else None,
         style=by_style(sound, style) if style is not None else None,
         notes=None if notes is None else rates(notes["start"], seconds),
-        syncopation=None if notes is None else hear_syncopation(notes, timeline, seconds),
-        classes=None if notes is None else hear_classes(notes, timeline),
+        syncopation=None if notes is None or timeline is None else hear_syncopation(notes, timeline, seconds),
+        classes=None if notes is None or timeline is None else hear_classes(notes, timeline),
         line=None if notes is None else _line(notes),
         fit=None if notes is None or asked is None else _fit(notes, asked, seconds),
         tempo_error=None if asked is None else tempo_near(sound, SAMPLE_RATE, asked.tempo) - asked.tempo,

@@ -16,8 +16,7 @@ from model.evaluate.personal.measures import DISTANCES, OTHERS, Measure, memoris
 from model.evaluate.personal.players import Render
 from model.evaluate.personal.reference import Reference
 from model.evaluate.personal.requests import Options, make_requests
-from model.evaluate.personal.summary import distance, terms_of
-from model.evaluate.personal.timeline import of_request
+from model.evaluate.personal.summary import distance, excess, scales_of, terms_of
 from model.generator.clip import ClipRequest
 from model.generator.offline import write_wav
 from model.metrics.heard import Doubles
@@ -42,10 +41,8 @@ class Comparison:
     """Less the base's, on the same charts and seeds, by player but the base and measure."""
     distances: dict[str, Estimate]
     """To the player, the base being 1; of all but the base. Empty where nothing could be measured."""
-    apart: dict[str, float]
-    """The same where 1 is another player of the corpus (see `summary.distance`); of the base too."""
-    terms: list[str]
-    """Measures that count in the distance."""
+    terms: dict[str, dict[str, float]]
+    """By player, the base too, and measure that counts in the distance: its share of what is above the floor for the base."""
     about: list[str]
     skipped: list[str]
 
@@ -54,14 +51,12 @@ class Comparison:
         return {
             "about": self.about,
             "skipped": self.skipped,
-            "distance": {
-                "base": 1.0, "terms": self.terms, "in_units_of_another_player": self.apart,
-                **{name: found.as_dict() for name, found in self.distances.items()},
-            },
+            "distance": {self.players[0]: 1.0} | {name: found.as_dict() for name, found in self.distances.items()},
+            "terms": self.terms,
             "measures": {
                 measure.name: {
                     "unit": measure.unit, "better": measure.better, "player": self.floors[measure.name].as_dict(),
-                    **{name: self.values[name][measure.name].as_dict() for name in self.players},
+                    "values": {name: self.values[name][measure.name].as_dict() for name in self.players},
                     "change": {name: found[measure.name].as_dict() for name, found in self.changes.items()},
                 }
                 for measure in self.measures
@@ -117,7 +112,7 @@ def _sample(name: str, index: int, request: ClipRequest, render: Render, style: 
             raise FailureError(f"cannot write {out}: {error.strerror}", code="file") from error
         write_wav(out / f"{label}.wav", audio)
     try:
-        return hear(audio, of_request(request), style, name=label, asked=Asked(request.chart, request.tempo))
+        return hear(audio, style, name=label, asked=Asked(request.chart, request.tempo))
     except ValueError as error:
         raise FailureError(str(error)) from error
 
@@ -149,13 +144,11 @@ def measure(rows: Mapping[str, Sequence[Clip]], reference: Reference, options: O
                for one in measures}
         for name in names[1:]
     }  # fmt: skip
-    known = set.intersection(*(set(terms_of(points[name])) for name in names), set(terms_of(floors)))
-    terms = [name for name in terms_of(floors) if name in known]
-    apart, distances = _distances(points, copies, floors, terms) if terms else ({}, {})
     unknown = [one.name for one in measures if all(not np.isfinite(points[name][one.name]) for name in names)]
-    skipped = [f"not sure enough to be measured: {', '.join(unknown)}"] if unknown else []
+    skipped = [f"not heard well enough to be measured: {', '.join(unknown)}"] if unknown else []
     floor_table = {name: estimate(floors[name], values) for name, values in floor_rows.items()}
-    return Comparison(names, measures, floor_table, table, changes, distances, apart, terms, [], skipped)
+    terms, distances = _distances(points, copies, floor_table)
+    return Comparison(names, measures, floor_table, table, changes, distances, terms, [], skipped)
 
 
 def _mean(values: Doubles) -> float:
@@ -170,13 +163,18 @@ def _held(one: Measure, clips: Sequence[Clip], own: Sequence[Clip], draws: Seque
 
 
 def _distances(
-    points: Mapping[str, Mapping[str, float]], copies: Mapping[str, Mapping[str, Doubles]], floors: Mapping[str, float], terms: list[str]
-) -> tuple[dict[str, float], dict[str, Estimate]]:
-    """Distance of everybody, and of all but the base as a share of the base's with its interval."""
-    apart = {name: float(distance({k: np.array(v) for k, v in found.items()}, floors, terms)) for name, found in points.items()}
-    spread = {name: distance(found, floors, terms) for name, found in copies.items()}
+    points: Mapping[str, Mapping[str, float]], copies: Mapping[str, Mapping[str, Doubles]], floors: Mapping[str, Estimate]
+) -> tuple[dict[str, dict[str, float]], dict[str, Estimate]]:
+    """Terms of everybody; the distance of all but the base as a share of the base's, with its interval."""
     base, *rest = points
-    if apart[base] <= 0:
-        return apart, {}
-    ratios = {name: estimate(apart[name] / apart[base], spread[name] / np.maximum(spread[base], 1e-9)) for name in rest}
-    return apart, ratios
+    known = set.intersection(*(set(terms_of(found)) for found in points.values()))
+    scales = scales_of(points[base], floors, [name for name in terms_of({k: v.value for k, v in floors.items()}) if name in known])
+    if not scales:
+        return {}, {}
+    terms = {name: {term: float(value) for term, value in excess(found, floors, scales).items()} for name, found in points.items()}
+    whole = float(distance(points[base], floors, scales))
+    if whole <= 0.0:
+        return terms, {}
+    spread = {name: distance(found, floors, scales) for name, found in copies.items()}
+    shares = {name: float(distance(points[name], floors, scales)) / whole for name in rest}
+    return terms, {name: estimate(share, spread[name] / np.maximum(spread[base], 1e-9)) for name, share in shares.items()}

@@ -34,15 +34,4 @@ SPECTRUM: Final = np.array([
     -79.799, -81.212, -82.185, -82.546, -83.512, -85.583, -86.191, -86.866, -87.765, -89.087,
 ])
 """Mean log-mel spectrum of the corpus in dB. Shape: [80]."""
-TYPICAL: Final[dict[str, float]] = {
-    "FAD, musicnn": 26,
-    "FAD, style encoder": 0.43,
-    "audio feature distance": 0.69,
-    "mel spectral distance": 4.7,
-    "syncopation distance": 0.5,
-    "note density distance": 0.84,
-    "onset density distance": 0.23,
-    "pitch class distance": 0.037,
-}
-"""How far another player of the corpus is, less the floor; the terms of the distance to the player."""
 # fmt: on

@@ -12,7 +12,6 @@ import numpy as np
 from jamd.contract.errors import UsageError
 from jamd.contract.units import PARTS
 from model.evaluate.personal.clips import Clip, hear
-from model.evaluate.personal.timeline import of_heard
 from model.learning import clips as learning
 from model.learning.listening import Heard
 from model.learning.material import gather
@@ -56,7 +55,7 @@ def _hear_all(
     for index, clip in enumerate(kept):
         tell(f"hearing {clip.piece}", index / len(kept))
         name = f"{clip.recording.path.name} {clip.start_s:.1f}"
-        clips.append(hear(clip.audio(), of_heard(clip.heard), style, name=name, piece=clip.piece))
+        clips.append(hear(clip.audio(), style, name=name, piece=clip.piece))
     return tuple(clips), tuple(clip.heard for clip in kept)
 
 

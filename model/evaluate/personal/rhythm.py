@@ -72,7 +72,7 @@ def syncopation(played: NDArray[np.bool_], per_bar: int) -> Doubles:
 
 
 def hear_syncopation(notes: HeardNotes, timeline: Timeline, seconds: float) -> Syncopation | None:
-    """Of whole bars of a clip; None where bars are not known or there is none."""
+    """Of whole bars of a clip; None where no beat is heard or there is none."""
     if timeline.per_bar == 0:
         return None
     per_bar = timeline.per_bar

@@ -1,28 +1,41 @@
-"""One number: how far from the player, the base being 1."""
+"""One number: how much of the base's distance to the player is left.
+
+By term: what is above the floor, which is the player another time, as a share of what is above it for the base. Where the base is hardly
+above the floor, the spread of the floor takes its place, so that noise is no gain but harm still counts. The distance is the mean over
+the terms, the base's being 1.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
-from model.evaluate.personal.fitted import TYPICAL
+from model.evaluate.personal.draws import Estimate
 from model.metrics.heard import Doubles
+
+TERMS: Final = (
+    "FAD, musicnn", "FAD, style encoder", "audio feature distance", "mel spectral distance", "syncopation distance",
+    "note density distance", "onset density distance", "pitch class distance",
+)  # fmt: skip
 
 
 def terms_of(measured: Mapping[str, float]) -> list[str]:
-    """Distances of the sum that could be measured."""
-    return [name for name in TYPICAL if np.isfinite(measured.get(name, float("nan")))]
+    """Terms that could be measured."""
+    return [name for name in TERMS if np.isfinite(measured.get(name, float("nan")))]
 
 
-def distance(values: Mapping[str, Doubles], floors: Mapping[str, float], terms: list[str]) -> Doubles:
-    """Mean over the terms of (value less floor) / (that of another player less his floor), none below 0.
+def scales_of(base: Mapping[str, float], floors: Mapping[str, Estimate], terms: Sequence[str]) -> dict[str, float]:
+    """What counts as 1 in each term: the base above the floor, or half the floor's own spread where that is more."""
+    return {name: max(base[name] - floors[name].value, floors[name].high - floors[name].value, 1e-9) for name in terms}
 
-    0 is the player another time; 1, on the whole, another player of the corpus on the same charts.
 
-    Args:
-        values: by measure, of any equal shapes.
-        floors: the player another time, by measure.
-        terms: those that count, one or more.
-    """
-    return np.asarray(np.mean([np.maximum(values[name] - floors[name], 0.0) / TYPICAL[name] for name in terms], axis=0))
+def excess(values: Mapping[str, Doubles | float], floors: Mapping[str, Estimate], scales: Mapping[str, float]) -> dict[str, Doubles]:
+    """What is above the floor by term, in units of its scale, none below 0. Values of any equal shapes."""
+    return {name: np.maximum(np.asarray(values[name]) - floors[name].value, 0.0) / scale for name, scale in scales.items()}
+
+
+def distance(values: Mapping[str, Doubles | float], floors: Mapping[str, Estimate], scales: Mapping[str, float]) -> Doubles:
+    """Mean of the excess over the terms, one or more; that of the base is 1 if it is clear of the floor everywhere, else less."""
+    return np.asarray(np.mean(list(excess(values, floors, scales).values()), axis=0))

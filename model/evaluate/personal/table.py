@@ -67,7 +67,8 @@ def _summary(found: Comparison) -> list[str]:
         return ["no distance to the player: nothing that counts in it could be measured"]
     if not found.distances:
         return [f"no distance to the player: {base} is as near as the player another time"]
-    lines = [f"distance to the player, {base} being 1: {name} {cell(one)}" for name, one in found.distances.items()]
-    apart = ", ".join(f"{name} {number(value)}" for name, value in found.apart.items())
-    lines.append(f"in units of another player of the corpus: {apart}; of {', '.join(found.terms)}")
+    lines = []
+    for name, one in found.distances.items():
+        left = ", ".join(f"{term} {number(value)}" for term, value in found.terms[name].items())
+        lines += [f"distance to the player, {base} being 1: {name} {cell(one)}", f"  what is left by term: {left}"]
     return lines

@@ -16,13 +16,11 @@ from jamd.contract.units import SAMPLE_RATE
 from model.evaluate.personal import Comparison, Options, Reference, compare, read_reference, to_table
 from model.evaluate.personal.clips import Clip, hear, missing
 from model.evaluate.personal.compare import measure
-from model.evaluate.personal.draws import centred, draw, estimate
-from model.evaluate.personal.fitted import TYPICAL
+from model.evaluate.personal.draws import Estimate, centred, draw, estimate
 from model.evaluate.personal.measures import DISTANCES
 from model.evaluate.personal.memory import closest, longest
 from model.evaluate.personal.requests import make_requests
-from model.evaluate.personal.summary import distance
-from model.evaluate.personal.timeline import of_request
+from model.evaluate.personal.summary import TERMS, distance, excess, scales_of
 from model.generator.clip import ClipRequest, frames_of_bars
 from model.metrics import musicnn, transcribe
 from model.metrics.heard import Floats
@@ -69,7 +67,7 @@ def played() -> dict[str, list[Clip]]:
         for index in range(count):
             asked = request(first + index)
             piece = f"{name} {index % pieces}" if pieces else ""
-            out.append(hear(player(asked), of_request(asked), None, name=f"{name} {index}", piece=piece))  # type: ignore[operator]
+            out.append(hear(player(asked), None, name=f"{name} {index}", piece=piece))  # type: ignore[operator]
         return out
 
     return {"player": clips("player", 0, 8, soft, 4), "again": clips("again", 100, 4, soft), "other": clips("other", 200, 4, sharp)}
@@ -123,17 +121,22 @@ def test_notes_are_nearer_for_the_player(found: Comparison) -> None:
 
 
 def test_the_distance_is_one_for_the_base_and_less_for_the_player(found: Comparison) -> None:
-    assert found.terms and set(found.terms) <= set(TYPICAL) <= {one.name for one in DISTANCES}
-    assert found.apart["again"] < 0.5 * found.apart["other"]
+    assert set(TERMS) <= {one.name for one in DISTANCES}
+    assert set(found.terms) == {"other", "again"} and {"mel spectral distance", "audio feature distance"} <= set(found.terms["again"])
     ratio = found.distances["again"]
-    assert ratio.value == pytest.approx(found.apart["again"] / found.apart["other"])
-    assert ratio.high < 1.0
+    assert ratio.value == pytest.approx(np.mean(list(found.terms["again"].values())) / np.mean(list(found.terms["other"].values())))
+    assert ratio.value < 0.5 and ratio.high < 1.0
 
 
-def test_distance_counts_what_is_above_the_floor() -> None:
-    name, other = list(TYPICAL)[:2]
-    values = {name: np.array([1.0 + TYPICAL[name], 0.5]), other: np.array([1.0, 1.0 + 2 * TYPICAL[other]])}
-    np.testing.assert_allclose(distance(values, {name: 1.0, other: 1.0}, [name, other]), [0.5, 1.0])
+def test_distance_counts_what_is_above_the_floor_and_clear_of_noise() -> None:
+    one, two, three = TERMS[:3]
+    floors = {one: Estimate(1.0, 0.5, 1.5), two: Estimate(1.0, 0.5, 1.5), three: Estimate(1.0, 0.0, 3.0)}
+    base = {one: 5.0, two: 3.0, three: 2.0}  # the last is no farther than the player is from himself
+    scales = scales_of(base, floors, [one, two, three])
+    assert scales == {one: 4.0, two: 2.0, three: 2.0}
+    assert {name: float(value) for name, value in excess(base, floors, scales).items()} == {one: 1.0, two: 1.0, three: 0.5}
+    half = {one: 3.0, two: 0.0, three: np.array([2.0, 5.0])}
+    np.testing.assert_allclose(distance(half, floors, scales), [(0.5 + 0.0 + 0.5) / 3, (0.5 + 0.0 + 2.0) / 3])
 
 
 def test_a_copied_line_is_found_but_not_in_its_own_piece(played: dict[str, list[Clip]]) -> None:
@@ -150,9 +153,8 @@ def test_copied_sound_is_found(played: dict[str, list[Clip]]) -> None:
     late = np.pad(audio, ((2 * SAMPLE_RATE, 0), (0, 0)))
     copy = np.cumsum(late + 0.01 * rng.standard_normal(late.shape), axis=0)
     copy = (copy[8:] - copy[:-8]).astype(np.float32)
-    asked = request(77)
-    learned = hear(audio, of_request(asked), None, name="learned")
-    found = hear(copy, of_request(asked), None, name="copy")
+    learned = hear(audio, None, name="learned")
+    found = hear(copy, None, name="copy")
     assert closest([learned], [found])[0] > 0.9
     assert closest([learned], [replace(found, piece="learned")]) == [0.0]
     assert closest([learned], played["other"])[0] < 0.7
@@ -172,15 +174,14 @@ def test_the_table_says_everything(found: Comparison) -> None:
 def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(musicnn, "available", lambda: False)
     monkeypatch.setattr(transcribe, "available", lambda: False)
-    asked = request(1)
-    clip = hear(soft(asked), of_request(asked), None, name="a")
+    clip = hear(soft(request(1)), None, name="a")
     assert clip.musicnn is clip.notes is clip.syncopation is clip.fit is None
     assert len(missing(None)) == 3 and all("pip install" in line or "model" in line for line in missing(None))
 
 
 def test_too_little_sound_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot be measured"):
-        hear(np.zeros((SAMPLE_RATE, 2), np.float32), of_request(request(1)), None, name="a")
+        hear(np.zeros((SAMPLE_RATE, 2), np.float32), None, name="a")
 
 
 def test_a_folder_is_a_reference(tmp_path: Path) -> None:

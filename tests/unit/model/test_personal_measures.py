@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from jamd.contract.chart import parse_chart
 from jamd.contract.units import SAMPLE_RATE
 from model.evaluate.personal.embeddings import frechet, spread
-from model.evaluate.personal.fitted import MEAN, SPREAD
+from model.evaluate.personal.fitted import MEAN, SPECTRUM, SPREAD
 from model.evaluate.personal.pitches import class_distance, hear_classes, jensen_shannon
 from model.evaluate.personal.rhythm import (
     Syncopation,
@@ -28,17 +30,19 @@ from model.evaluate.personal.spectrum import (
     similarity,
     spectral_distance,
 )
-from model.evaluate.personal.timeline import of_request
-from model.generator.clip import ClipRequest, frames_of_bars
+from model.evaluate.personal.timeline import Timeline, hear_timeline
+from model.metrics.chord_fit import changes_of_chart
 from model.metrics.fad import fad
 from model.metrics.heard import Floats, HeardNotes, heard
 
-CHART = parse_chart("| Dm7 | G7 |")
 
-
-def request(chart: str, tempo: float, bars: int) -> ClipRequest:
+def line(chart: str, tempo: float, bars: int) -> Timeline:
+    """The chart at a tempo, known exactly."""
     known = parse_chart(chart)
-    return ClipRequest(known, tempo, frames_of_bars(bars, tempo, known.beats_per_bar))
+    beats = bars * known.beats_per_bar
+    edges = [*changes_of_chart(known, beats), float(beats)]
+    chords = tuple((low * 60 / tempo, high * 60 / tempo, known.chord_at(low)) for low, high in pairwise(edges))
+    return Timeline(known.beats_per_bar, np.arange(-1, beats + 2) * 60.0 / tempo, 1, chords)
 
 
 def notes_at(beats: list[float], pitches: list[int], tempo: float, length: float = 0.5) -> HeardNotes:
@@ -83,19 +87,19 @@ def test_sound_is_nearest_to_its_own_kind_at_any_level() -> None:
         np.testing.assert_allclose(one.features, two.features, rtol=1e-3, atol=2e-2)
     assert spectral_distance(dull[:1], dull[:1]) == 0.0
     assert feature_distance(dull[:1], dull[:1], MEAN, SPREAD) == pytest.approx(0.0, abs=1e-9)
-    assert similarity(dull[:1], dull[:1]) == pytest.approx(1.0)
+    assert similarity(dull[:1], dull[:1], SPECTRUM) == pytest.approx(1.0)
     own, other = dull[2:], bright
     assert spectral_distance(dull[:2], own) < spectral_distance(dull[:2], other)
     assert feature_distance(dull[:2], own, MEAN, SPREAD) < feature_distance(dull[:2], other, MEAN, SPREAD)
-    assert similarity(dull[:2], own) > similarity(dull[:2], other)
+    assert similarity(dull[:2], own, SPECTRUM) > similarity(dull[:2], other, SPECTRUM)
 
 
 def test_silence_has_a_spectrum() -> None:
     quiet = hear_spectrum(levelled(np.zeros((SAMPLE_RATE * 3, 2), np.float32)))
     assert np.isfinite(quiet.features).all()
     loud = hear_spectrum(levelled(plucked(0, 220.0, 5, 3.0)))
-    assert similarity([loud], [quiet]) == pytest.approx(0.0, abs=1e-6)
-    assert spectral_distance([loud], [quiet]) > 1000
+    assert -1 <= similarity([loud], [quiet], SPECTRUM) < 0.9
+    assert spectral_distance([loud], [quiet]) > 400
 
 
 def test_syncopation_by_hand() -> None:
@@ -114,9 +118,8 @@ def test_syncopation_by_hand() -> None:
 
 @pytest.mark.parametrize(("share", "place"), [(0.0, 2), (0.5, 3), (0.67, 3), (0.95, 4)])
 def test_a_swung_second_eighth_is_one(share: float, place: int) -> None:
-    asked = request("| C |", 120.0, 4)
     notes = notes_at([4 * bar + 1 + share for bar in range(4)], [60] * 4, 120.0)
-    found = hear_syncopation(notes, of_request(asked), 8.0)
+    found = hear_syncopation(notes, line("| C |", 120.0, 4), 8.0)
     assert found is not None
     alone = np.zeros(32, bool)
     alone[place::8] = True
@@ -125,9 +128,9 @@ def test_a_swung_second_eighth_is_one(share: float, place: int) -> None:
 
 
 def test_streams_and_metres_are_apart() -> None:
-    low = hear_syncopation(notes_at([1.5, 5.5], [40, 40], 100.0), of_request(request("| C |", 100.0, 2)), 4.8)
-    high = hear_syncopation(notes_at([1.5, 5.5], [70, 70], 100.0), of_request(request("| C |", 100.0, 2)), 4.8)
-    waltz = hear_syncopation(notes_at([1.5, 4.5], [70, 70], 100.0), of_request(request("3/4 | C |", 100.0, 2)), 3.6)
+    low = hear_syncopation(notes_at([1.5, 5.5], [40, 40], 100.0), line("| C |", 100.0, 2), 4.8)
+    high = hear_syncopation(notes_at([1.5, 5.5], [70, 70], 100.0), line("| C |", 100.0, 2), 4.8)
+    waltz = hear_syncopation(notes_at([1.5, 4.5], [70, 70], 100.0), line("3/4 | C |", 100.0, 2), 3.6)
     assert low is not None and high is not None and waltz is not None
     assert low.score == high.score > 0
     assert syncopation_distance([low], [low]) == 0 < syncopation_distance([low], [high])
@@ -147,23 +150,28 @@ def test_density() -> None:
 
 def test_pitch_classes_are_seen_from_the_root() -> None:
     beats = [float(beat) for beat in range(8)]
-    low = hear_classes(notes_at(beats, [62, 65, 69, 72, 67, 71, 74, 77], 120.0, 1.0), of_request(request("| Dm7 | G7 |", 120.0, 2)))
-    up = hear_classes(notes_at(beats, [64, 67, 71, 74, 69, 73, 76, 79], 120.0, 1.0), of_request(request("| Em7 | A7 |", 120.0, 2)))
-    away = hear_classes(notes_at(beats, [63, 66, 70, 73, 68, 72, 75, 78], 120.0, 1.0), of_request(request("| Dm7 | G7 |", 120.0, 2)))
+    low = hear_classes(notes_at(beats, [62, 65, 69, 72, 67, 71, 74, 77], 120.0, 1.0), line("| Dm7 | G7 |", 120.0, 2))
+    up = hear_classes(notes_at(beats, [64, 67, 71, 74, 69, 73, 76, 79], 120.0, 1.0), line("| Em7 | A7 |", 120.0, 2))
+    away = hear_classes(notes_at(beats, [63, 66, 70, 73, 68, 72, 75, 78], 120.0, 1.0), line("| Dm7 | G7 |", 120.0, 2))
     assert low is not None and up is not None and away is not None
     assert low.sum() == pytest.approx(4.0)
     one, two, three = ([found] * 10 for found in (low, up, away))
     assert class_distance(one, two) == pytest.approx(0.0, abs=1e-12)
     assert class_distance(one, three) > 0.7
     assert np.isnan(class_distance([low], [up]))  # too little over each kind of chord
-    assert hear_classes(notes_at(beats, [60] * 8, 120.0), of_request(request("| N.C. |", 120.0, 2))) is None
+    assert hear_classes(notes_at(beats, [60] * 8, 120.0), line("| N.C. |", 120.0, 2)) is None
     assert jensen_shannon(np.array([1.0, 0.0]), np.array([0.0, 3.0])) == pytest.approx(1.0)
 
 
-def test_a_request_knows_its_beats_and_chords() -> None:
-    line = of_request(request("| Dm7 G7 | Cmaj7 |", 60.0, 4))
-    np.testing.assert_allclose(line.beat_at(np.array([0.0, 2.5, 15.9])), [0.0, 2.5, 15.9])
-    assert [(start, end, chord.symbol) for start, end, chord in line.chords[:4]] == [
-        (0.0, 2.0, "Dm7"), (2.0, 4.0, "G7"), (4.0, 8.0, "Cmaj7"), (8.0, 10.0, "Dm7"),
-    ]  # fmt: skip
-    assert line.chords[-1][1] == 16.0
+def test_beats_are_heard() -> None:
+    """A chord on every beat of 100 a minute, for eight seconds."""
+    out = 1e-4 * np.random.default_rng(0).standard_normal(8 * SAMPLE_RATE)
+    time = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
+    for beat in range(12):
+        tone = sum(np.sin(2 * np.pi * hertz * time) for hertz in (130.8, 164.8, 196.0, 246.9))
+        out[round(beat * 0.6 * SAMPLE_RATE) :][: len(time)] += 0.1 * tone * np.exp(-6 * time)
+    found = hear_timeline(np.repeat(out[:, None], 2, axis=1).astype(np.float32))
+    assert found.per_bar in (3, 4)
+    assert np.median(np.diff(found.beats)) == pytest.approx(0.6, rel=0.02)
+    assert found.beats[0] < 0 and found.beats[-1] > 8
+    assert hear_timeline(np.zeros((5 * SAMPLE_RATE, 2), np.float32)).per_bar == 0

@@ -49,9 +49,9 @@ def test_base_against_adapter(home: Path, capsys: pytest.CaptureFixture[str]) ->
     assert any("piano+bass" in line for line in found["about"])
     assert any("musicnn" in line for line in found["skipped"]) and any("basic-pitch" in line for line in found["skipped"])
     spectral = found["measures"]["mel spectral distance"]
-    assert spectral["base"]["low"] <= spectral["base"]["value"] <= spectral["base"]["high"]
-    assert spectral["ann"]["value"] != spectral["base"]["value"]
-    assert found["measures"]["chart fit"]["base"]["value"] is None
+    base, ann = spectral["values"]["base"], spectral["values"]["ann"]
+    assert base["low"] <= base["value"] <= base["high"] and ann["value"] != base["value"]
+    assert found["measures"]["chart fit"]["values"]["base"]["value"] is None
     assert found["distance"]["base"] == 1 and found["distance"]["ann"]["value"] >= 0
     assert sorted(path.name for path in (home / "kept").iterdir()) == ["ann-01.wav", "ann-02.wav", "base-01.wav", "base-02.wav"]
 
