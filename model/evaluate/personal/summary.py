@@ -27,8 +27,17 @@ def terms_of(measured: Mapping[str, float]) -> list[str]:
 
 
 def scales_of(base: Mapping[str, float], floors: Mapping[str, Estimate], terms: Sequence[str]) -> dict[str, float]:
-    """What counts as 1 in each term: the base above the floor, or half the floor's own spread where that is more."""
-    return {name: max(base[name] - floors[name].value, floors[name].high - floors[name].value, 1e-9) for name in terms}
+    """What counts as 1 in each term: the base above the floor, half the floor's own spread, or a tenth of the floor, whichever is most.
+
+    A term in which all of these are 0 is left out.
+    """
+    out = {}
+    for name in terms:
+        floor = floors[name]
+        scale = max(base[name] - floor.value, floor.high - floor.value, 0.1 * floor.value)
+        if scale > 1e-9:
+            out[name] = scale
+    return out
 
 
 def excess(values: Mapping[str, Doubles | float], floors: Mapping[str, Estimate], scales: Mapping[str, float]) -> dict[str, Doubles]:

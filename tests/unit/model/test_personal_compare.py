@@ -135,7 +135,7 @@ def test_distance_counts_what_is_above_the_floor_and_clear_of_noise() -> None:
     scales = scales_of(base, floors, [one, two, three])
     assert scales == {one: 4.0, two: 2.0, three: 2.0}
     assert {name: float(value) for name, value in excess(base, floors, scales).items()} == {one: 1.0, two: 1.0, three: 0.5}
-    half = {one: 3.0, two: 0.0, three: np.array([2.0, 5.0])}
+    half = {one: np.array([3.0, 3.0]), two: np.array([0.0, 0.0]), three: np.array([2.0, 5.0])}
     np.testing.assert_allclose(distance(half, floors, scales), [(0.5 + 0.0 + 0.5) / 3, (0.5 + 0.0 + 2.0) / 3])
 
 
