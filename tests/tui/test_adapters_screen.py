@@ -60,6 +60,7 @@ def band(players: Daemon, still: Daemon) -> Daemon:
     return still
 
 
+@pytest.mark.skipif("JAMD_SLOW" not in os.environ, reason="expects that no partners ship; asked for by JAMD_SLOW=1")
 def test_players_are_swapped_mixed_and_auditioned(band: Daemon) -> None:
     async def keys(app: Dashboard, pilot: Pilot[None]) -> None:
         await until(lambda: "○ ann" in text_of(app) and "○ bo" in text_of(app), "the list")

@@ -16,9 +16,15 @@ from model.evaluate.personal.draws import Estimate
 from model.metrics.heard import Doubles
 
 TERMS: Final = (
-    "FAD, musicnn", "FAD, style encoder", "audio feature distance", "mel spectral distance", "syncopation distance",
-    "note density distance", "onset density distance", "pitch class distance",
-)  # fmt: skip
+    "FAD, musicnn",
+    "FAD, style encoder",
+    "audio feature distance",
+    "mel spectral distance",
+    "syncopation distance",
+    "note density distance",
+    "pitch class distance",
+)
+"""Distances that put two pairs of players in three or more in the right order (docs/evaluation.md); that of onset density does not."""
 
 
 def terms_of(measured: Mapping[str, float]) -> list[str]:
