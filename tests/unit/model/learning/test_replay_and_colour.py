@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,6 +96,7 @@ def test_a_duller_instrument_is_found(whole: Models, monkeypatch: pytest.MonkeyP
     assert float(found[hiss].max()) <= 0.0, "never more noise"
 
 
+@pytest.mark.skipif("JAMD_SLOW" not in os.environ, reason="takes minutes; asked for by JAMD_SLOW=1")
 def test_the_sound_of_real_clips(playing: Models, whole: Models, solo: tuple[object, np.ndarray], tmp_path: Path) -> None:
     """A piano recorded through a dull filter comes nearer, on the clips of which it was not learnt too."""
     audio = solo[1]
