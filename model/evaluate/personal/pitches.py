@@ -23,13 +23,11 @@ FEWEST: Final = 4.0
 
 
 def hear_classes(notes: HeardNotes, timeline: Timeline) -> Doubles | None:
-    """Seconds of notes by kind of chord, stream (below E3, from E3 on) and pitch class above the root; None without a chord.
+    """Seconds of notes by kind of chord, stream (below E3, from E3 on) and pitch class above the root; None without any.
 
     Returns:
         Shape [GROUPS, STREAMS, 12].
     """
-    if not timeline.chords:
-        return None
     out = np.zeros((GROUPS, STREAMS, 12))
     for start, end, chord in timeline.chords:
         inside = notes[(notes["start"] >= start - 0.05) & (notes["start"] < end - 0.05)]
@@ -38,7 +36,7 @@ def hear_classes(notes: HeardNotes, timeline: Timeline) -> Doubles | None:
         above = (inside["pitch"].astype(np.int64) - chord.root) % 12
         length = np.minimum(inside["end"] - inside["start"], LONGEST_S)
         np.add.at(out[GROUP[chord.family]], ((inside["pitch"] >= LOW_TOP).astype(np.int64), above), length)
-    return out
+    return out if out.any() else None
 
 
 def jensen_shannon(one: Doubles, two: Doubles) -> float:

@@ -31,27 +31,29 @@ QUICK = Options(samples=4, seconds=4.0, draws=6, bootstraps=20)
 
 
 def comping(request: ClipRequest, hertz: float, partials: int, places: tuple[float, ...]) -> Floats:
-    """Plucked chords of the chart at some places of every bar."""
+    """A low root on every beat, and plucked chords of the chart at some places of every bar."""
     rng = np.random.default_rng(request.seed)
     out = 1e-4 * rng.standard_normal((request.frames + SAMPLE_RATE, 2))
     time = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
     beat_s = 60.0 / request.tempo
-    for bar in range(round(request.frames / SAMPLE_RATE / beat_s / request.chart.beats_per_bar)):
-        for place in places:
-            beat = bar * request.chart.beats_per_bar + place
-            at = round((beat * beat_s + rng.normal(0, 0.004)) * SAMPLE_RATE)
-            for tone in request.chart.chord_at(beat).pitch_classes:
-                wave = sum(np.sin(2 * np.pi * hertz * 2 ** (tone / 12) * (k + 1) * time) / (k + 1) ** 1.5 for k in range(partials))
-                out[max(at, 0) : max(at, 0) + len(time)] += 0.05 * (wave * np.exp(-6 * time))[:, None]
+    for beat in range(round(request.frames / SAMPLE_RATE / beat_s)):
+        notes = [(float(beat), 65.4, request.chart.chord_at(beat).pitch_classes[:1])]
+        bar = beat // request.chart.beats_per_bar * request.chart.beats_per_bar
+        notes += [(bar + place, hertz, request.chart.chord_at(bar + place).pitch_classes) for place in places if int(bar + place) == beat]
+        for when, low, tones in notes:
+            at = max(round((when * beat_s + rng.normal(0, 0.004)) * SAMPLE_RATE), 0)
+            for tone in tones:
+                wave = sum(np.sin(2 * np.pi * low * 2 ** (tone / 12) * (k + 1) * time) / (k + 1) ** 1.5 for k in range(partials))
+                out[at : at + len(time)] += 0.05 * (wave * np.exp(-6 * time))[:, None]
     return out[: request.frames].astype(np.float32)
 
 
 def soft(request: ClipRequest) -> Floats:
-    return comping(request, 261.6, 3, (0.0, 1.0, 2.0, 3.0))
+    return comping(request, 261.6, 3, (0.0, 2.0))
 
 
 def sharp(request: ClipRequest) -> Floats:
-    return comping(request, 523.3, 14, (0.5, 0.75, 1.5, 2.5, 2.75, 3.5))
+    return comping(request, 523.3, 14, (0.5, 1.5, 2.5, 2.75, 3.5))
 
 
 def request(seed: int, tempo: float = 120.0) -> ClipRequest:
