@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any, ClassVar, Final
 
@@ -72,6 +73,9 @@ class Dashboard(App[None]):
         if self.connection is not None:
             self.connection.start()
             self.set_interval(1 / RATE, self._tick)
+        if self.is_web:
+            server = os.getppid()
+            self.set_interval(1.0, lambda: self.exit() if os.getppid() != server else None)
 
     async def on_unmount(self) -> None:
         if self.connection is not None:
