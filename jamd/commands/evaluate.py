@@ -53,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from jamd.adapter_folders import find_adapter
+    from jamd.told import find_told
     from model.adapters.rack import AdapterRack
     from model.evaluate.personal import Options, compare, read_reference, to_table, with_adapters
     from model.generator.models import load_models
@@ -77,8 +78,10 @@ def run(options: argparse.Namespace) -> int:
     )
     progress = _Progress()
     try:
+        recordings, told = find_told([options.reference])
+        training, more = find_told([options.training]) if options.training else ([], {})
         reference = read_reference(
-            [options.reference], models.style, learned_hash=manifest.data_hash, training=[options.training] if options.training else (),
+            recordings, models.style, learned_hash=manifest.data_hash, training=training, told=told | more,
             progress=progress.part(0.0, 0.3),
         )  # fmt: skip
         players = {BASE: with_adapters(rack, []), name: with_adapters(rack, [(name, options.strength)])}

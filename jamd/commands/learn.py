@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jamd.commands.arguments import between, parts
+from jamd.contract.units import TEMPO_MAX, TEMPO_MIN
 
 
 def add(commands: Any) -> None:
@@ -15,6 +16,9 @@ def add(commands: Any) -> None:
     learn.add_argument("--name", required=True, help="what the partner is called")
     learn.add_argument("--style", default="", metavar="TEXT", help="your playing in plain words")
     learn.add_argument("--plays", type=parts, metavar="piano,bass,drums,horn", help="what is heard in the recordings, if nothing else is")
+    learn.add_argument("--tempo", type=between(TEMPO_MIN, TEMPO_MAX), metavar="BPM", help="of the recordings (it is heard)")
+    learn.add_argument("--chart", metavar="TEXT|FILE", help="that the recordings follow (chords are heard)")
+    learn.add_argument("--starts", type=between(-3600, 36000), metavar="S", help="second at which the first bar begins (it is found)")
     learn.add_argument("--base", default="small", metavar="small|PATH", help="the model that is adapted (small)")
     learn.add_argument("--minutes", type=between(0.1, 600), default=20.0, metavar="M", help="of training, at most (20)")
     learn.add_argument("--rank", type=between(1, 64, int), default=8, metavar="R", help="width of what is learnt (8)")
@@ -29,11 +33,13 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from jamd.told import find_told, told_of
     from jamd.trainer.run import run as train
     from model.learning.learn import Order
     from model.learning.recipe import Recipe
 
-    order = Order(options.recordings, options.name, options.style, options.base, options.plays, options.force, options.device)
+    recordings, told = find_told(options.recordings, told_of(options.tempo, options.chart, options.starts))
+    order = Order(recordings, options.name, options.style, options.base, options.plays, told, options.force, options.device)
     recipe = Recipe(
         rank=options.rank, alpha=options.alpha or 2.0 * options.rank, targets=options.targets, precision=options.precision,
         minutes=options.minutes, seed=options.seed,

@@ -14,6 +14,7 @@ import numpy as np
 
 from jamd.contract.chart import Chart
 from jamd.contract.units import PARTS
+from jamd.told import find_told
 from model.evaluate.bench import Case, make_cases
 from model.learning.clips import Clip, Material
 from model.learning.controls import heard_chart
@@ -63,7 +64,8 @@ def make_plan(
     if reference is None:
         settings = [Setting(case.chart, case.tempo) for case in stock[:count]]
         return Plan(settings, parts or TRIO, ["no recording of the player is played: --reference names some"])
-    material = gather([reference], force=True, progress=progress)
+    recordings, told = find_told([reference])
+    material = gather(recordings, force=True, told=told, progress=progress)
     clips, remarks = _choose(material, learned)
     order = rng.permutation(len(clips))
     chosen = [clips[order[index % len(clips)]] for index in range(count)]

@@ -8,7 +8,7 @@ that time. The other kinds have a module each: `note` (is the plan played), `par
 
 OUT/evaluation.json holds every figure, OUT/evaluation.md the tables; what is not measured anew stays as it was.
 
-Needs the weights of basic-pitch, BeatNet and musicnn, and onnxruntime: scripts/evaluation.sh installs them. The environment variable
+Needs onnxruntime and the weights of BeatNet and musicnn: scripts/evaluation.sh installs them. The environment variable
 JAMD_CORPUS names the real solos for `copying` and `form`.
 """
 

@@ -137,7 +137,7 @@ def measure_note(bench: Bench) -> Result:
         " against its own notes is the ceiling, the player that never sees the plan (guidance 1) the bottom."
     )
     if not transcribe.available():
-        result.skipped = ("no transcriber: scripts/evaluation.sh installs basic-pitch and onnxruntime",)
+        result.skipped = ("no transcriber: scripts/evaluation.sh installs onnxruntime",)
         return result
     levels = bench.models.player.config.levels
     deaf = withheld(bench.models)

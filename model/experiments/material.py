@@ -1,4 +1,7 @@
-"""Recordings of a persona alone, made by the corpus: some to learn from, others to be judged by."""
+"""Recordings of a persona alone, made by the corpus: some to learn from, others to be judged by.
+
+They are as a musician makes them who plays to a click: tempo and chart are known, the file begins with the first bar.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from model.corpus.real import split
 from model.corpus.render import render_mix
 from model.corpus.sounds import Studio
 from model.corpus.sources import load_sources
+from model.learning.told import Told
 
 TRAINING, REFERENCE = "training", "reference"
 PIECES = {TRAINING: 14, REFERENCE: 8}
@@ -29,8 +33,10 @@ def part_of(name: str) -> str:
     return held_out_personas()[names().index(name)].part
 
 
-def record(name: str, folder: Path) -> None:
+def record(name: str, folder: Path) -> dict[Path, Told]:
     """Two folders of pieces of half a minute to a minute, by everything that this machine has; those that are there stay.
+
+    Beside each lies what is told of it, as `jamd learn` reads it. Returns the same by resolved paths.
 
     Raises:
         ValueError: nobody has this name.
@@ -40,13 +46,19 @@ def record(name: str, folder: Path) -> None:
     parts = [part == persona.part for part in PARTS]
     sources, studio = split(load_sources(), held_out=True), Studio.full()
     seed = _FIRST_SEED + 1000 * number
+    told: dict[Path, Told] = {}
     for kind, count in PIECES.items():
         (folder / kind).mkdir(parents=True, exist_ok=True)
         for index in range(count):
             path = folder / kind / f"piece{index + 1:02d}.flac"
             seed += 1
+            piece = make_piece(seed, persona=persona, parts=parts, studio=studio, sources=sources)
+            told[path.resolve()] = Told(piece.tempo, piece.chart, starts_s=0.0)
+            notes = f'tempo = {piece.tempo:g}\nstarts = 0.0\nchart = """\n{piece.chart.text()}\n"""\n'
+            path.with_suffix(".toml").write_text(notes)
             if not path.is_file():
-                audio = render_mix(make_piece(seed, persona=persona, parts=parts, studio=studio, sources=sources))
+                audio = render_mix(piece)
                 part = path.with_suffix(".part")
                 soundfile.write(part, audio, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
                 part.replace(path)
+    return told

@@ -18,6 +18,8 @@ CHARTED: Final = 0.6
 """Share of the half bars whose chord must be sure, for the planner to learn from a clip: it cannot be told less than a chart."""
 EARLY: Final = 0.15
 """Beats by which a clip may begin before or end after a bar line and still be counted as cut there."""
+MIDDLE: Final = 0.5
+"""Of a knob."""
 GIVEN: Final = ("density",)
 """Knobs that are heard well enough to be told, where bass or drums play; register is not."""
 
@@ -135,23 +137,30 @@ def first_bar(heard: Heard) -> int:
 
 
 def planner_contexts(heard: Heard, chart: Chart) -> Floats:
-    """What the planner is told of each beat from the first bar on; form, feel and register left out. Shape: [beats, CONTEXT_WIDTH]."""
+    """What the planner is told of each beat from the first bar on. Shape: [beats, CONTEXT_WIDTH].
+
+    Density and register that are not heard are told as their middles: a knob in the middle is how this musician plays. Feel is left out,
+    and the form where it is not told.
+    """
     playing = heard.parts or (False,) * len(PARTS)
-    rows = []
+    rows, begins = [], first_bar(heard)
+    start, bars = heard.form or (0, 1)
     for beat in range(chart.beats + 1):
         rows.append(
             BeatContext(
                 chart=chart,
                 chart_beat=float(beat),
-                bar=beat // heard.per_bar,
+                bar=(start + begins + beat // heard.per_bar) % bars,
                 beat_in_bar=beat % heard.per_bar,
                 tempo=heard.tempo,
                 parts=playing,
                 swing=heard.swing if np.isfinite(heard.swing) else None,
-                density=heard.timbre.density if "density" in GIVEN and heard.accompanied else None,
+                density=heard.timbre.density if "density" in GIVEN and heard.accompanied else MIDDLE,
                 energy=heard.energy,
+                register=MIDDLE,
             ).vector()
         )
     out = np.stack(rows)
-    blank(out, "form")
+    if heard.form is None:
+        blank(out, "form")
     return out

@@ -180,7 +180,7 @@ def _write_plan(clip: Clip, folder: Path, sound: Audio) -> tuple[str, bool]:
     from model.learning import transcription
 
     if not transcription.available():
-        return "none: basic-pitch is not installed", False
+        return "none: onnxruntime, with which notes are heard, is not installed", False
     if clip.heard.solo is None:
         return "none: no instrument plays alone for sure", False
     found = transcribe_solo(sound, SAMPLE_RATE, clip.heard)

@@ -10,8 +10,8 @@ import copy
 import datetime
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from model.learning.recipe import Recipe
 from model.learning.replay import SECONDS as REPLAY_S
 from model.learning.replay import load_replay
 from model.learning.report import write_report
+from model.learning.told import Told
 from model.learning.training import Fitted, Interrupted, Progress, Tell, Trainer
 
 PLAYER_SHARE: Final = 0.75
@@ -50,6 +51,8 @@ class Order:
     """A size that ships, or a folder with weights."""
     plays: tuple[str, ...] | None = None
     """Parts that play in the recordings, if the musician says so."""
+    told: Mapping[Path, Told] = field(default_factory=dict)
+    """What the musician said of files, by their resolved paths."""
     force: bool = False
     """Take less than two minutes of playing, too."""
     device: str = "cpu"
@@ -99,7 +102,14 @@ def learn(
         return told
 
     prepared = prepare(
-        order.recordings, whole, work / "material", force=order.force, style=order.style, plays=order.plays, progress=say("preparing")
+        order.recordings,
+        whole,
+        work / "material",
+        force=order.force,
+        style=order.style,
+        plays=order.plays,
+        told=order.told,
+        progress=say("preparing"),
     )
     signature = _signature(order, recipe, prepared, whole)
     _begin(work, signature)
@@ -173,7 +183,7 @@ def _adapter(
     }  # fmt: skip
     manifest = Manifest(
         name=order.name, created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), base=whole.name, base_hash=whole.base,
-        rank=recipe.rank, alpha=recipe.alpha, targets=targets, networks=[one.name for one in fitted if one.tensors],  # type: ignore[misc]
+        rank=recipe.rank, alpha=recipe.alpha, dora=recipe.dora, targets=targets, networks=[one.name for one in fitted if one.tensors],  # type: ignore[misc]
         style=order.style, data_hash=prepared.data_hash, training=training,
         scores={name: value for name, value in scores.items() if value == value}, guards=guards or {},
     )  # fmt: skip
@@ -183,7 +193,8 @@ def _adapter(
 
 def _signature(order: Order, recipe: Recipe, prepared: Prepared, whole: Models) -> str:
     """Of everything that decides what is learnt, but for how long it may take."""
-    parts = (prepared.data_hash, len(prepared.examples), order.plays, whole.base, replace(recipe, minutes=0.0).to_dict())
+    said = sorted((str(path), repr(one)) for path, one in order.told.items())
+    parts = (prepared.data_hash, len(prepared.examples), order.plays, said, whole.base, replace(recipe, minutes=0.0).to_dict())
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
 

@@ -1,7 +1,8 @@
 """What is heard in a stretch of playing, each with how sure it is, so that what is unsure is left out of the controls.
 
 `Ear` hears a long stretch once; `Ear.hear` says what is known of a part of it. The bounds below were chosen by
-`python -m model.learning.measure`, so that a tempo that is kept is right 9 times in 10 and a chord's root 3 times in 4.
+`python -m model.learning.measure`, so that a tempo that is kept is right 9 times in 10 and a chord's root 3 times in 4. What the musician
+told of the recording (`told`) is taken as sure.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from jamd.contract.chart import Chart
 from jamd.contract.units import PARTS, TEMPO_MAX, TEMPO_MIN
 from model.learning import harmony, rhythm, timbre
 from model.learning.harmony import HeardChord
 from model.learning.timbre import Timbre
+from model.learning.told import NOTHING, Told, align, chord_of
 from model.metrics.grid import grid_deviation, likeliest_swing
 from model.metrics.heard import Doubles
 from model.metrics.onsets import onset_times
@@ -74,6 +77,8 @@ class Heard:
     timbre: Timbre
     onsets_a_beat: float
     energy: float
+    form: tuple[int, int] | None = None
+    """Bar of the told chart that begins with the beat numbered 0, and its bars; None: no chart was told, or its place is not sure."""
 
     @property
     def knows_tempo(self) -> bool:
@@ -97,7 +102,7 @@ class Heard:
     def knows_chords(self) -> bool:
         """Whether chords that are sure may be told: something with harmony plays, and half bars can be counted."""
         piano, bass = self.timbre.parts[0], self.timbre.parts[1]
-        return self.knows_tempo and bool(self.chords) and max(piano, bass) >= 0.5
+        return self.knows_tempo and bool(self.chords) and (max(piano, bass) >= 0.5 or self.form is not None)
 
     @property
     def parts(self) -> tuple[bool, ...] | None:
@@ -138,20 +143,27 @@ class Ear:
         audio: shape [frames] or [frames, channels].
         rate: frames a second.
         plays: the parts of PARTS that play, where the musician said so; None: they are heard, too.
+        told: what the musician said of the stretch.
     """
 
-    def __init__(self, audio: NDArray[Any], rate: int, plays: Collection[str] | None = None) -> None:
+    def __init__(self, audio: NDArray[Any], rate: int, plays: Collection[str] | None = None, told: Told = NOTHING) -> None:
         self.seconds = len(audio) / rate
         self.plays = plays
+        self.told = told
+        self.chart_beat: int | None = None
+        """Beat of the told chart that the beat at `first_downbeat` is."""
         self.levels = rhythm.band_levels(audio, rate)
         self.flux = rhythm.flux(self.levels)
         self.pitches = harmony.hear_pitches(audio, rate)
         onsets = self.flux.sum(axis=1)
-        self.tempo = rhythm.hear_tempo(self.flux)
+        self.tempo = rhythm.Tempo(told.tempo, 1.0) if told.tempo else rhythm.hear_tempo(self.flux)
         self.beats, self.bars = np.zeros(0), rhythm.Bars(4, 0, 0.0, 0.5)
         self.first_downbeat = 0
         """Index in `beats`."""
         self._harmony: tuple[Doubles, list[HeardChord]] | None = None
+        if told.knows_beats:
+            self._take_told()
+            return
         if self.tempo.tempo > 0:
             self.beats = rhythm.track_beats(onsets, self.tempo.tempo)
         if len(self.beats) >= 4:
@@ -159,6 +171,32 @@ class Ear:
             if self.bars.shift % 2:
                 self._move_to_the_beat(onsets)
             self._extend()
+            if told.chart is not None:
+                self._lay_chart(told.chart)
+
+    def _take_told(self) -> None:
+        """Every beat is known."""
+        told = self.told
+        self.beats, first = told.beats(self.seconds)
+        per_bar = told.per_bar
+        self.first_downbeat = first % per_bar
+        self.bars = rhythm.Bars(per_bar, 0, 1.0, 1.0)
+        if not self.tempo.tempo:
+            self.tempo = rhythm.Tempo(60.0 / float(np.median(np.diff(self.beats))), 1.0)
+        if told.chart is not None:
+            self.chart_beat = (self.first_downbeat - first) % told.chart.beats
+
+    def _lay_chart(self, chart: Chart) -> None:
+        """Find the place at which the chart is entered, on the tracked beats or the halves between them."""
+        period = float(np.median(np.diff(self.beats)))
+        found = [(align(self.pitches, self.beats + move * period, chart), move) for move in (0.0, 0.5)]
+        (place, sure), move = found[0]
+        if self.bars.on_beat < BEATS_SURE and found[1][0][1] > sure:
+            (place, sure), move = found[1]
+        self.beats = self.beats + move * period
+        self.first_downbeat = -place % chart.beats_per_bar
+        self.bars = rhythm.Bars(chart.beats_per_bar, 0, sure, max(self.bars.on_beat, sure) if move == 0.0 else sure)
+        self.chart_beat = (place + self.first_downbeat) % chart.beats if sure >= ALONE_SURE else None
 
     def _hear_bars(self, beats: Doubles) -> rhythm.Bars:
         period = float(np.median(np.diff(beats)))
@@ -213,6 +251,10 @@ class Ear:
             tempo = tempo if TEMPO_MIN <= tempo <= TEMPO_MAX else 0.0
         onsets = onset_times(flux.sum(axis=1) / 3)
         downbeat = (self.first_downbeat - low) % per_bar
+        form = None
+        if self.told.chart is not None and self.chart_beat is not None:
+            bars = len(self.told.chart.bars)
+            form = (self.chart_beat + low + downbeat - self.first_downbeat) // per_bar % bars, bars
         sound = timbre.hear_timbre(timbre.features(self.levels[cut], flux, tempo))
         if self.plays is not None:
             sound = replace(sound, parts=tuple(float(name in self.plays) for name in PARTS))
@@ -226,17 +268,21 @@ class Ear:
             on_beat=self.bars.on_beat,
             bars_sure=self.bars.sure,
             steady=steady,
-            swing=_swing(onsets, beats, tempo) if steady >= STEADY else float("nan"),
+            swing=self._swing(onsets, beats, tempo) if steady >= STEADY else float("nan"),
             chords=self._chords(start_s, end_s - start_s) if tempo > 0 else (),
             key=harmony.hear_key(self.pitches)[0],
             timbre=sound,
             onsets_a_beat=len(onsets) / max((end_s - start_s) * tempo / 60.0, 1.0) if tempo > 0 else 0.0,
             energy=float(np.clip(0.5 + ENERGY_A_DB * level_db, 0.0, 1.0)),
+            form=form,
         )
+
+    def _swing(self, onsets: Doubles, beats: Doubles, tempo: float) -> float:
+        return self.told.swing if np.isfinite(self.told.swing) else _swing(onsets, beats, tempo)
 
     def _chords(self, start_s: float, seconds: float) -> tuple[Span, ...]:
         """Chords of the half bars that a clip touches, heard in the whole stretch's order."""
-        if not self.pitches.present or len(self.beats) < 4:
+        if len(self.beats) < 4 or not (self.pitches.present or self.chart_beat is not None):
             return ()
         edges, heard = self._all_chords()
         spans = []
@@ -254,7 +300,11 @@ class Ear:
             places = places[(places * self.bars.per_bar / 2 >= numbers[0]) & (places * self.bars.per_bar / 2 <= numbers[-1])]
             edges = np.interp(places * self.bars.per_bar / 2, numbers, self.beats)
             first = places[:-1] % 2 == 0
-            self._harmony = edges, harmony.hear_chords(harmony.cells(self.pitches, edges), first)
+            if self.told.chart is not None and self.chart_beat is not None:
+                begins = self.chart_beat + places[:-1] * self.bars.per_bar / 2
+                self._harmony = edges, [chord_of(self.told.chart, float(beat)) for beat in begins]
+            else:
+                self._harmony = edges, harmony.hear_chords(harmony.cells(self.pitches, edges), first)
         return self._harmony
 
 

@@ -5,7 +5,7 @@ Clips are 7 to 20 s, levelled by one gain a recording, and know what is heard in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from model.learning.listening import TEMPO_SURE, Ear
 from model.learning.recordings import Unreadable, data_hash, find_recordings, read_stretch
 from model.learning.rhythm import FPS
 from model.learning.survey import OFFSET, Survey, survey
+from model.learning.told import NOTHING, Told
 from model.metrics.heard import Floats
 
 LEVEL_DB: Final = -21.5
@@ -47,6 +48,7 @@ def gather(
     force: bool = False,
     most_s: float = MOST_S,
     plays: tuple[str, ...] | None = None,
+    told: Mapping[Path, Told] | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Material:
     """Find, survey, cut, hear and split.
@@ -56,6 +58,7 @@ def gather(
         force: take less than two minutes, too.
         most_s: seconds of playing that are enough.
         plays: the parts of PARTS that play, where the musician said so; None: they are heard, too.
+        told: what the musician said of files, by their resolved paths.
         progress: told what is being done and which share of it is.
 
     Raises:
@@ -104,7 +107,8 @@ def gather(
             if start - last_end >= PIECE_GAP_S and not many and last_end > 0:
                 piece += 1
             name = one.recording.path.name + (f"#{piece + 1}" if piece else "")
-            clips += _clips(one, start, end, 10 ** (gain_db / 20), offset, name, loud, dropped, plays)
+            known_of = (told or {}).get(one.recording.path.resolve(), NOTHING).after(start)
+            clips += _clips(one, start, end, 10 ** (gain_db / 20), offset, name, loud, dropped, plays, known_of)
             last_end, done = end, done + end - start
     clips, guard = split(clips)
     dropped += guard
@@ -193,11 +197,12 @@ def _clips(
     loud: float,
     dropped: list[Dropped],
     plays: tuple[str, ...] | None,
+    told: Told,
 ) -> list[Clip]:
     """Clips of one stretch."""
     path = one.recording.path
     try:
-        ear = Ear(level(read_stretch(one.recording, start, end), gain, offset), SAMPLE_RATE, plays)
+        ear = Ear(level(read_stretch(one.recording, start, end), gain, offset), SAMPLE_RATE, plays, told)
     except FailureError as error:
         dropped.append(Dropped(path, start, end, str(error)))
         return []

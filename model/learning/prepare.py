@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,11 +20,12 @@ from model.learning.clips import Clip, Material
 from model.learning.examples import Example, write_example
 from model.learning.material import LEAST_S, MOST_S, gather
 from model.learning.recordings import find_files
+from model.learning.told import Told
 
 if TYPE_CHECKING:
     from model.generator.models import Models
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised whenever the same files would give something else."""
 NAME: Final = "prepared.json"
 
@@ -66,6 +67,7 @@ def prepare(
     style: str = "",
     most_s: float = MOST_S,
     plays: tuple[str, ...] | None = None,
+    told: Mapping[Path, Told] | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Prepared:
     """Write everything that the trainings read under a folder, or read what is there of the same files.
@@ -78,6 +80,7 @@ def prepare(
         style: a prompt that is blended half and half with the sound's own style.
         most_s: seconds of playing that are enough.
         plays: the parts of PARTS that play, where the musician said so; None: they are heard, too.
+        told: what the musician said of files, by their resolved paths.
         progress: told what is being done and which share of it is.
 
     Raises:
@@ -85,10 +88,10 @@ def prepare(
         FailureError: a recording cannot be read any more, or the folder cannot be written.
     """
     tell = progress or (lambda what, share: None)
-    signature = _signature(paths, models, style, most_s, plays)
+    signature = _signature(paths, models, style, most_s, plays, told or {})
     if (done := load_prepared(out_folder, signature)) is not None and (force or done.seconds_usable >= LEAST_S):
         return done
-    material = gather(paths, force=force, most_s=most_s, plays=plays, progress=lambda what, share: tell(what, 0.6 * share))
+    material = gather(paths, force=force, most_s=most_s, plays=plays, told=told, progress=lambda what, share: tell(what, 0.6 * share))
     clips = out_folder / "clips"
     try:
         clips.mkdir(parents=True, exist_ok=True)
@@ -166,15 +169,30 @@ def _network_hash(models: Models) -> str:
 def _name(clip: Clip, models: Models) -> str:
     """A name for a clip's folder that changes with everything that makes it."""
     stat = clip.recording.path.stat()
+    chords = [span.heard.chord.symbol for span in clip.heard.chords]
     parts = (VERSION, clip.recording.path.resolve(), stat.st_size, stat.st_mtime_ns, clip.start_s, clip.end_s, clip.gain, clip.offset,
-             clip.heard.line(), transcription.available(), _network_hash(models))  # fmt: skip
+             clip.heard.line(), clip.heard.form, np.round(clip.heard.beats, 4).tolist(), chords,
+             transcription.available(), _network_hash(models))  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 
 
-def _signature(paths: Sequence[Path], models: Models, style: str, most_s: float, plays: tuple[str, ...] | None) -> str:
+def _signature(
+    paths: Sequence[Path], models: Models, style: str, most_s: float, plays: tuple[str, ...] | None, told: Mapping[Path, Told]
+) -> str:
     files, bad = find_files(paths)
     known = sorted((str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in files)
-    parts = (VERSION, known, sorted(str(one.path) for one in bad), style, most_s, plays, transcription.available(), _network_hash(models))
+    said = sorted((str(path), repr(one)) for path, one in told.items())
+    parts = (
+        VERSION,
+        known,
+        sorted(str(one.path) for one in bad),
+        style,
+        most_s,
+        plays,
+        said,
+        transcription.available(),
+        _network_hash(models),
+    )
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
@@ -206,7 +224,7 @@ def describe(material: Material, examples: list[Example]) -> str:
         f"{clock(material.seconds_used)} of {clock(material.seconds_given)} used: {len(training)} clips to learn from, "
         f"{len(held)} held out ({clock(sum(clip.seconds for clip in held))})",
         f"plans from transcription: {plans} of {len(examples)} clips"
-        + ("" if transcription.available() else " (basic-pitch is not installed: no notes are heard)"),
+        + ("" if transcription.available() else " (onnxruntime is not installed: no notes are heard)"),
         f"data {material.data_hash}",
         "",
         "Used",

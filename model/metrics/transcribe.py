@@ -1,7 +1,7 @@
 """Notes heard by basic-pitch (Bittner et al. 2022), through onnxruntime.
 
-Only the network's file is taken from the package `basic-pitch`: importing it would bring TensorFlow and much else. Windows
-and note tracking are made here, after the paper. Install: `pip install onnxruntime`, `pip install --no-deps basic-pitch==0.4.0`.
+Only the network's file is taken from the package `basic-pitch` 0.4.0 (Apache 2.0; `model/weights/basic-pitch`): the package itself would
+bring TensorFlow and much else. Windows and note tracking are made here, after the paper. The extra `learn` brings onnxruntime.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from jamd.contract.errors import FailureError
 from model.metrics.heard import Doubles, Floats, HeardNotes, heard, to_mono
 
+NETWORK: Final = Path(__file__).parents[1] / "weights" / "basic-pitch" / "nmp.onnx"
 RATE: Final = 22_050
 HOP: Final = 256
 WINDOW: Final = 43_844
@@ -33,30 +34,21 @@ SHORTEST: Final = 5
 """Steps; 58 ms, an eighth at 320 bpm and a little less."""
 
 
-def network_path() -> Path | None:
-    """Where the installed package keeps its network; None if it is not installed."""
-    spec = find_spec("basic_pitch")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    path = Path(next(iter(spec.submodule_search_locations))) / "saved_models" / "icassp_2022" / "nmp.onnx"
-    return path if path.is_file() else None
-
-
 def available() -> bool:
     """Whether notes can be heard here."""
-    return network_path() is not None and find_spec("onnxruntime") is not None
+    return NETWORK.is_file() and find_spec("onnxruntime") is not None
 
 
 @cache
 def _session() -> Any:
     if not available():
-        raise FailureError("no transcriber: pip install onnxruntime, and pip install --no-deps basic-pitch==0.4.0")
+        raise FailureError("notes cannot be heard without onnxruntime, which the extra `learn` brings: pip install onnxruntime")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(network_path()), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(NETWORK), options, providers=["CPUExecutionProvider"])
 
 
 def posteriors(audio: NDArray[Any], rate: int) -> tuple[Doubles, Floats, Floats]:

@@ -74,10 +74,7 @@ def missing(style: StyleEncoder | None) -> list[str]:
     if style is None:
         out.append("FAD by the style encoder: the model has none")
     if not transcribe.available():
-        out.append(
-            "notes, syncopation, pitch classes, chart fit, memorising: no transcriber"
-            " (pip install onnxruntime, and pip install --no-deps basic-pitch==0.4.0)"
-        )
+        out.append("notes, syncopation, pitch classes, chart fit, memorising: no transcriber (pip install onnxruntime)")
     return out
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,6 +15,7 @@ from model.evaluate.personal.clips import Clip, hear
 from model.learning import clips as learning
 from model.learning.listening import Heard
 from model.learning.material import gather
+from model.learning.told import Told
 
 if TYPE_CHECKING:
     from model.style.encoder import StyleEncoder
@@ -65,6 +66,7 @@ def read_reference(
     *,
     learned_hash: str = "",
     training: Sequence[Path] = (),
+    told: Mapping[Path, Told] | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Reference:
     """Find, cut and hear recordings as learning does.
@@ -75,6 +77,7 @@ def read_reference(
         learned_hash: hash of the recordings that an adapter has learned from. Where these are the very ones, only what learning holds out
             of them is the reference, if that is enough.
         training: the recordings that it has learned from, if they are at hand; for memorising.
+        told: what the musician said of files, by their resolved paths: renders are asked for their charts at their tempos.
         progress: told what is being done and which share of it is.
 
     Raises:
@@ -82,7 +85,7 @@ def read_reference(
         FailureError: a recording cannot be read any more.
     """
     tell = progress or (lambda what, share: None)
-    material = gather(paths, force=True, progress=lambda what, share: tell(what, 0.4 * share))
+    material = gather(paths, force=True, told=told, progress=lambda what, share: tell(what, 0.4 * share))
     chosen, learned, remarks = material.clips, list[learning.Clip](), []
     if learned_hash and material.data_hash == learned_hash:
         if len(material.held_out) >= FEWEST:
@@ -96,7 +99,7 @@ def read_reference(
         )
     clips, heard = _hear_all(chosen, style, lambda what, share: tell(what, 0.4 + 0.4 * share))
     if training:
-        found = gather(training, force=True)
+        found = gather(training, force=True, told=told)
         learned = found.clips
         if learned_hash and found.data_hash != learned_hash:
             remarks.append("the training recordings given are not those that the adapter's manifest names")

@@ -47,11 +47,11 @@ def test_base_against_adapter(home: Path, capsys: pytest.CaptureFixture[str]) ->
     assert printed.err == ""
     assert found["adapter"] == "ann" and found["reference"]["clips"] >= 4
     assert any("piano+bass" in line for line in found["about"])
-    assert any("musicnn" in line for line in found["skipped"]) and any("basic-pitch" in line for line in found["skipped"])
+    assert any("musicnn" in line for line in found["skipped"])
     spectral = found["measures"]["mel spectral distance"]
     base, ann = spectral["values"]["base"], spectral["values"]["ann"]
     assert base["low"] <= base["value"] <= base["high"] and ann["value"] != base["value"]
-    assert found["measures"]["chart fit"]["values"]["base"]["value"] is None
+    assert 0 < found["measures"]["chart fit"]["values"]["base"]["value"] <= 1
     assert found["distance"]["base"] == 1 and found["distance"]["ann"]["value"] >= 0
     assert sorted(path.name for path in (home / "kept").iterdir()) == ["ann-01.wav", "ann-02.wav", "base-01.wav", "base-02.wav"]
 

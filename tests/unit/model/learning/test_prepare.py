@@ -14,14 +14,12 @@ from jamd.contract.units import SAMPLE_RATE
 from model.conditioning import CONTROL_WIDTH, ROLL_WIDTH
 from model.corpus.piece import Piece
 from model.generator.models import Models, load_models
-from model.learning import transcription
 from model.learning.listening import Ear
 from model.learning.prepare import Prepared, load_prepared, prepare
 from model.learning.recordings import Audio
 from tests.unit.model.learning.files import opened, write
 
 Rendered = tuple[Piece, Audio]
-HEARS_NOTES = pytest.mark.skipif(not transcription.available(), reason="basic-pitch is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +109,6 @@ def test_what_is_done_is_not_done_again(prepared: Prepared, folder: Path, models
             assert (path.stat().st_mtime_ns == time) == (path.parent != last)
 
 
-@HEARS_NOTES
 def test_a_solo_has_a_plan_and_a_band_has_none(prepared: Prepared, solo: Rendered) -> None:
     solos = [e for e in prepared.examples if e.about["piece"] == "solo.flac"]
     planned = [e for e in solos if e.notes is not None]
@@ -132,7 +129,6 @@ def test_a_solo_has_a_plan_and_a_band_has_none(prepared: Prepared, solo: Rendere
     assert all(e.planner_piece() is None for e in bands)
 
 
-@HEARS_NOTES
 def test_planner_events_where_chords_and_bars_are_sure(tmp_path: Path, solo: Rendered, models: Models) -> None:
     """With what is heard made sure, a solo clip becomes events that the planner's own crop takes."""
     from dataclasses import replace
@@ -159,10 +155,10 @@ def test_planner_events_where_chords_and_bars_are_sure(tmp_path: Path, solo: Ren
 def test_without_an_ear_for_notes_there_is_no_plan(folder: Path, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from model.metrics import transcribe
 
-    monkeypatch.setattr(transcribe, "network_path", lambda: None)
+    monkeypatch.setattr(transcribe, "available", lambda: False)
     made = prepare([folder / "solo.flac"], models, tmp_path / "made", force=True, style="warm ballad piano")
     assert all(example.notes is None for example in made.examples)
-    assert "basic-pitch is not installed" in made.report.read_text()
+    assert "onnxruntime is not installed" in made.report.read_text()
     assert np.linalg.norm(made.style) == pytest.approx(1.0, abs=1e-3)
 
 

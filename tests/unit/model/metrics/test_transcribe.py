@@ -71,7 +71,6 @@ def test_windows_cover_the_sound_once_and_in_order(monkeypatch: pytest.MonkeyPat
     assert np.abs(sounding[inside, 0] - times[inside]).max() < 1e-3
 
 
-@pytest.mark.skipif(not transcribe.available(), reason="basic-pitch and onnxruntime are not installed")
 def test_the_network_hears_a_chord() -> None:
     t = np.arange(2 * RATE) / RATE
     audio = np.zeros(2 * RATE)
