@@ -9,6 +9,7 @@ from jamd import paths
 from jamd.contract.errors import AdapterError
 
 MANIFEST: Final = "manifest.json"
+TENSORS: Final = "adapter.safetensors"
 
 
 def roots() -> list[Path]:

@@ -47,7 +47,7 @@ PARAMETERS: Final = (
     Parameter("seed", 0, 2**31 - 1, 0, "", "Seed of the next start; 0: another each time", "int"),
 )
 PARAMETER_BY_NAME: Final = {parameter.name: parameter for parameter in PARAMETERS}
-TOPICS: Final = ("clock", "meters", "slots", "adapters", "engine", "params", "log", "record", "midi", "learn", "all")
+TOPICS: Final = ("clock", "meters", "slots", "adapters", "engine", "params", "log", "record", "takes", "midi", "learn", "all")
 SCENES: Final = 8
 SOURCES: Final = ("internal", "jack", "midi", "link")
 QUANTA: Final = ("none", "1/16", "1/8", "1/4", "1/2", "1", "2", "4", "8")
@@ -71,10 +71,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("/describe", "describe", "Answers one /describe address json for each address",
           (Argument("address", "string", optional=True),)),
     Route("/status", "status", "Answers /status with the whole state as JSON"),
-    Route("/subscribe", "subscribe", "The current value at once, then changes, until 60 s after the last /ping",
+    Route("/subscribe", "subscribe", "The current value at once, then changes, until 60 s after the last /ping of the sender",
           (Argument("topic", "string", choices=TOPICS), Argument("interval_ms", "int", 10, 60_000, 100, "ms", True),
            Argument("port", "int", 1, 65535, None, "", True))),
-    Route("/unsubscribe", "unsubscribe", "Ends a subscription", (Argument("topic", "string", choices=TOPICS),)),
+    Route("/unsubscribe", "unsubscribe", "Ends what the sender has subscribed to; of one that has not, what other ports were named for",
+          (Argument("topic", "string", choices=TOPICS), Argument("port", "int", 1, 65535, None, "", True))),
 
     Route("/jam/start", "band.start", "The band begins at the next bar of the clock, which starts if it stands", button=True),
     Route("/jam/stop", "band.stop", "The band ends at the next bar", button=True),
@@ -147,6 +148,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("/record/start", "recording.start", "Records mix, jam, slots and inputs, and every command, into a folder of the sessions folder",
           (Argument("folder", "string", optional=True),)),
     Route("/record/stop", "recording.stop", "Ends the recording", button=True),
+    Route("/record/list", "recording.tell_all", "Answers /record/list with what has been recorded as JSON, the newest first"),
 
     Route("/midi/learn", "midi.learn", "The next control that is touched acts on this address",
           (Argument("address", "string"), Argument("low", "float", -_WIDE, _WIDE, optional=True),

@@ -7,11 +7,12 @@ the jam from the bar line on, and clips that are rendered after it.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from jamd import paths
-from jamd.adapter_folders import MANIFEST, adapters_on_disk, find_adapter
+from jamd.adapter_folders import MANIFEST, TENSORS, adapters_on_disk, find_adapter
 from jamd.contract import messages as m
 from jamd.contract.errors import MessageError
 from jamd.control.desk import Desk
@@ -21,12 +22,23 @@ SHOWN = ("base", "created", "rank", "alpha", "targets", "style", "scores", "guar
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """What a manifest says, of the things that are shown; nothing if it cannot be read."""
+    """What a manifest says, of the things that are shown, and `bytes` of the tensors; nothing if it cannot be read."""
+    try:
+        when = (folder / MANIFEST).stat().st_mtime_ns
+    except OSError:
+        return {}
+    return _read_manifest(folder, when)
+
+
+@lru_cache(maxsize=256)
+def _read_manifest(folder: Path, when: int) -> dict[str, Any]:
+    """As it was at that time: subscribers want to know ten times a second whether it is another."""
     try:
         values = json.loads((folder / MANIFEST).read_text())
+        size = {"bytes": (folder / TENSORS).stat().st_size} if (folder / TENSORS).is_file() else {}
     except (OSError, ValueError):
         return {}
-    return {key: values[key] for key in SHOWN if key in values} if isinstance(values, dict) else {}
+    return {key: values[key] for key in SHOWN if key in values} | size if isinstance(values, dict) else {}
 
 
 class Adapters(Desk):

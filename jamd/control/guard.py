@@ -21,7 +21,7 @@ BYTES: Final = 256
 """Of a large packet that cost as much as a message."""
 COSTS: Final = {
     "status": 10, "describe": 20, "band.chart": 10, "band.style": 5, "slots.render": 40, "slots.load": 40, "slots.save": 40,
-    "recording.start": 400, "adapters.tell_all": 20, "adapters.load": 40, "midi.save": 40, "midi.load": 40,
+    "recording.start": 400, "recording.tell_all": 40, "adapters.tell_all": 20, "adapters.load": 40, "midi.save": 40, "midi.load": 40,
     "transport.source": 40, "transport.latency": 5,
 }  # fmt: skip
 """Of actions that are more than a note of a wish."""

@@ -5,10 +5,12 @@ A take's folder holds mix, jam, slots and input as 24-bit files, `events.jsonl`,
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,6 +24,10 @@ from jamd.control import clip_files
 from jamd.control.desk import Desk
 from jamd.control.journal import Journal, JournalHead, Kind
 from jamd.control.state import Clip
+from jamd.control.takes import Takes
+
+if TYPE_CHECKING:
+    from jamd.control.session import Session
 
 LEAD_MS = 30.0
 
@@ -33,6 +39,10 @@ class Recording(Desk):
     _began = 0
     _clips = 0
     _last = ""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._takes = Takes()
 
     def start(self, name: str | None = None) -> None:
         state = self.state
@@ -110,6 +120,7 @@ class Recording(Desk):
             self.note("engine", message.frame, message.text, [message.steps, message.planned])
             return
         self._last = message.text
+        self._takes.forget()
         self.log(message.text)
         if message.kind == "started":
             self._began = message.frame
@@ -131,7 +142,16 @@ class Recording(Desk):
     def view(self) -> dict[str, Any]:
         folder = self.state.recording
         seconds = max(self.now - self._began, 0) / SAMPLE_RATE if folder else 0.0
-        return {"recording": bool(folder), "folder": Path(folder).name if folder else "", "seconds": round(seconds, 1), "last": self._last}
+        root = str(paths.sessions_folder().resolve())
+        name = os.path.relpath(folder, root) if folder else ""
+        return {"recording": bool(folder), "folder": name, "seconds": round(seconds, 1), "last": self._last}
+
+    def takes_view(self) -> dict[str, Any]:
+        """What has been recorded, the newest first."""
+        return self._takes.view(paths.sessions_folder().resolve(), self.state.recording)
+
+    def tell_all(self) -> str:
+        return json.dumps(self.takes_view())
 
     def value(self, action: str, which: Any) -> Any:
         return self.state.recording

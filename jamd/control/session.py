@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from jamd import __version__
@@ -26,6 +27,8 @@ from jamd.control.band import Band
 from jamd.control.desk import Desk
 from jamd.control.journal import Kind
 from jamd.control.learning import Learning
+from jamd.control.machine import Machine
+from jamd.control.meters import Meters
 from jamd.control.mixer import Mixer
 from jamd.control.recording import Recording
 from jamd.control.slots import Slots
@@ -59,6 +62,8 @@ class Session:
         self.tasks: set[asyncio.Task[None]] = set()
         """What is done beside the loop."""
         self.store: Store | None = None
+        self.meters = Meters(memory)
+        self.machine = Machine(os.getppid())  # the supervisor
         self.midi_view: Callable[[], dict[str, Any]] = dict
         self.transport = Transport(self)
         self.band = Band(self)
@@ -166,6 +171,8 @@ class Session:
                     "skipped_frames": message.skipped_frames, "jam": message.jam, "slow": message.slow,
                     "chord": message.chord, "bar": message.bar,
                 }  # fmt: skip
+                gpu = {"gpu_memory_mb": message.gpu_memory_mb, "temperature_c": message.gpu_temperature_c}
+                state.engine |= {key: round(value) for key, value in gpu.items() if value is not None}
             case m.AudioReady():
                 state.audio = {"backend": message.backend, "rate": message.rate, "block": message.block, "ports": message.ports}
             case m.AudioFault() | m.EngineError():
@@ -234,8 +241,9 @@ class Session:
 
     # --- views ----------------------------------------------------------------------------------------------------------
 
-    def audio_view(self) -> dict[str, Any]:
-        stats = self.memory.stats
+    def audio_view(self, reader: Hashable) -> dict[str, Any]:
+        """Peaks are those since this reader's last reading."""
+        stats = self.meters.read(reader)
         return self.state.audio | {
             "xruns": stats.xruns, "late_cycles": stats.late_cycles, "callbacks": stats.callbacks,
             "underruns": stats.underruns, "underrun_frames": stats.underrun_frames, "max_callback_us": stats.max_callback_us,
@@ -245,6 +253,9 @@ class Session:
             "limiter_db": round(stats.limiter_reduction_db, 2), "fault": stats.fault,
         }  # fmt: skip
 
+    def engine_view(self) -> dict[str, Any]:
+        return self.machine.view() | self.state.engine  # where a GPU computes, its temperature is told
+
     def params_view(self) -> dict[str, Any]:
         return {"params": dict(self.state.params), "parts": {k: int(v) for k, v in self.state.parts.items()},
                 "gain": self.state.gain_db}  # fmt: skip
@@ -252,7 +263,7 @@ class Session:
     def status(self) -> dict[str, Any]:
         return {
             "version": __version__, "uptime_ms": self.uptime_ms, "clock": self.transport.view(), "jam": self.band.view(),
-            "engine": self.state.engine, "audio": self.audio_view(), "slots": self.slots.view(), "record": self.recording.view(),
+            "engine": self.engine_view(), "audio": self.audio_view("status"), "slots": self.slots.view(), "record": self.recording.view(),
             "adapters": {"playing": self.state.adapters, "strength": self.state.adapter_strength, "memory": self.state.loaded},
             **self.params_view(),
         }  # fmt: skip

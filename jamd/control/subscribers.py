@@ -1,4 +1,9 @@
-"""Who wants to hear of changes: the value at once, then whenever it is another, until they have not pinged for a minute."""
+"""Who wants to hear of changes: the value at once, then whenever it is another, until they have not pinged for a minute.
+
+A subscription belongs to an address and port: that from which it was asked for, and that to which it goes, if another port was named. What
+comes from either keeps it alive, or ends it. Programs that have a new port for every message (`oscsend`) have to name one to hear anything;
+for those, whatever comes from the host keeps it alive.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,6 @@ Client = tuple[str, int]
 EXPIRY_S: Final = 60.0
 MOST: Final = 256
 """Subscriptions, of all clients together."""
-HOSTS: Final = 256
 
 
 def as_json(value: Any) -> str:
@@ -27,10 +31,23 @@ def as_json(value: Any) -> str:
 @dataclass
 class Subscription:
     client: Client
+    """To whom it goes."""
+    owner: Client
+    """Who asked for it."""
     topic: str
     interval: float
     due: float = 0.0
     last: str = ""
+
+    @property
+    def is_named(self) -> bool:
+        """Another port than the sender's own was named."""
+        return self.client != self.owner
+
+    @property
+    def keepers(self) -> tuple[Client, ...]:
+        """Who keeps it alive; port 0 is any."""
+        return (self.client, self.owner, (self.client[0], 0)) if self.is_named else (self.client,)
 
 
 class Subscribers:
@@ -43,7 +60,8 @@ class Subscribers:
     def __init__(self, session: Session, reply: Callable[..., None]) -> None:
         self._session = session
         self._reply = reply
-        self._seen: dict[str, float] = {}
+        self._seen: dict[Client, float] = {}
+        """When those who keep a subscription alive were heard last."""
         self._subscriptions: dict[tuple[Client, str], Subscription] = {}
         self._log: deque[str] = deque(maxlen=64)
 
@@ -54,46 +72,62 @@ class Subscribers:
         self._log.append(line[:1024])
 
     def seen(self, client: Client) -> None:
-        """A host has shown that it is there. Of too many, those that have subscribed to nothing are forgotten."""
-        if client[0] not in self._seen and len(self._seen) >= HOSTS:
-            hosts = {key[0][0] for key in self._subscriptions}
-            self._seen = {host: at for host, at in self._seen.items() if host in hosts}
-        self._seen[client[0]] = time.monotonic()
+        """Somebody has shown that they are there."""
+        now = time.monotonic()
+        for keeper in (client, (client[0], 0)):
+            if keeper in self._seen:
+                self._seen[keeper] = now
 
     def add(self, client: Client, topic: str, interval_ms: int | None, port: int | None) -> None:
         """
         Raises:
             MessageError: code `overload`, there are too many.
         """
-        target = (client[0], port) if port else client
+        target: Client = (client[0], port, *client[2:]) if port else client  # type: ignore[assignment]  # IPv6 has more behind the port
         names = TOPICS[:-1] if topic == "all" else (topic,)
         new = sum((target, name) not in self._subscriptions for name in names)
         if len(self._subscriptions) + new > MOST:
             raise MessageError(f"there are {len(self._subscriptions)} subscriptions, and at most {MOST}", code="overload")
         now = time.monotonic()
-        self.seen(client)
         for name in names:
-            subscription = Subscription(target, name, (interval_ms or 100) / 1000)
+            subscription = Subscription(target, client, name, (interval_ms or 100) / 1000)
             self._subscriptions[target, name] = subscription
-            self._publish(subscription, as_json(self._view(name)), now, first=True)
+            self._seen |= dict.fromkeys(subscription.keepers, now)
+            self._publish(subscription, as_json(self._view(name, subscription)), now, first=True)
 
-    def remove(self, client: Client, topic: str) -> None:
+    def remove(self, client: Client, topic: str, port: int | None = None) -> None:
+        """End what a client has subscribed to, or what goes to a port of its host."""
         names = TOPICS[:-1] if topic == "all" else (topic,)
-        for key in list(self._subscriptions):
-            if key[0][0] == client[0] and key[1] in names:
-                del self._subscriptions[key]
+        mine = [one for one in self._subscriptions.values() if one.client[0] == client[0] and one.topic in names]
+        if port:
+            chosen = [one for one in mine if one.client[1] == port]
+        elif any(client in (one.client, one.owner) for one in self._subscriptions.values()):
+            chosen = [one for one in mine if client in (one.client, one.owner)]
+        else:
+            chosen = [one for one in mine if one.is_named]
+        self._end(chosen)
 
-    def _view(self, topic: str) -> Any:
+    def _end(self, subscriptions: list[Subscription]) -> None:
+        for one in subscriptions:
+            del self._subscriptions[one.client, one.topic]
+            if one.topic == "meters":
+                self._session.meters.forget(one.client)
+        if subscriptions:
+            keepers = {keeper for one in self._subscriptions.values() for keeper in one.keepers}
+            self._seen = {keeper: at for keeper, at in self._seen.items() if keeper in keepers}
+
+    def _view(self, topic: str, subscription: Subscription) -> Any:
         session = self._session
         views: dict[str, Callable[[], Any]] = {
             "clock": session.transport.view,
-            "meters": session.audio_view,
+            "meters": lambda: session.audio_view(subscription.client),
             "slots": session.slots.view,
             "adapters": session.adapters.view,
             "learn": session.learning.view,
-            "engine": lambda: session.state.engine | {"jam": session.band.view()},
+            "engine": lambda: session.engine_view() | {"jam": session.band.view()},
             "params": session.params_view,
             "record": session.recording.view,
+            "takes": session.recording.takes_view,
             "midi": session.midi_view,
             "log": lambda: self._log[-1] if self._log else "",
         }
@@ -106,14 +140,18 @@ class Subscribers:
             self._reply(subscription.client, f"/{subscription.topic}", text)
 
     def publish_due(self) -> None:
-        """Send what is due, every view made once; drop who has not pinged for a minute."""
+        """Send what is due, every view but the meters made once; drop who has not pinged for a minute."""
         now = time.monotonic()
         texts: dict[str, str] = {}
-        for key, subscription in list(self._subscriptions.items()):
-            if now - self._seen.get(key[0][0], 0.0) > EXPIRY_S:
-                del self._subscriptions[key]
+        silent = []
+        for subscription in self._subscriptions.values():
+            if now - max(self._seen.get(keeper, 0.0) for keeper in subscription.keepers) > EXPIRY_S:
+                silent.append(subscription)
             elif now >= subscription.due:
                 topic = subscription.topic
-                if topic not in texts:
-                    texts[topic] = as_json(self._view(topic))
-                self._publish(subscription, texts[topic], now)
+                if topic == "meters":
+                    text = as_json(self._view(topic, subscription))
+                else:
+                    text = texts.get(topic) or texts.setdefault(topic, as_json(self._view(topic, subscription)))
+                self._publish(subscription, text, now)
+        self._end(silent)

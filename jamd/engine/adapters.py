@@ -93,6 +93,13 @@ class EngineAdapters:
         self.rack.advance()
         return changed
 
+    def settle(self) -> None:
+        """Nothing sounds: what was asked for holds at once, and nothing has to fade."""
+        if self._wanted is not None:
+            self.before_step(self._at)
+        while self.rack.fading:
+            self.rack.advance()
+
     def poll(self) -> None:
         """Pass on what has happened."""
         while not self._events.empty():

@@ -15,6 +15,7 @@ from jamd.contract.steady import SteadyChannel
 from jamd.contract.units import SAMPLE_RATE
 from jamd.engine.adapters import EngineAdapters
 from jamd.engine.clip_jobs import ClipJobs
+from jamd.engine.gpu import Gpu
 from jamd.engine.history import History
 from jamd.engine.jam import Jam
 from jamd.engine.situations import sampling_of, set_param, situation_of
@@ -42,6 +43,7 @@ class Engine:
         self.channel = channel
         self.situation: Situation | None = None
         self.params: dict[str, float] = {}
+        self.gpu = Gpu(models.device)
         self.jobs = ClipJobs(models, prefix, channel.send)
         self.adapters = EngineAdapters(models, channel.send)
         self.history = History(channel.send, lambda: self.adapters.rack.active)
@@ -176,6 +178,7 @@ class Engine:
             return
         self._status_at = now
         jam, meter = self.jam, self.jam.meter
+        self.gpu.read()
         bar, chord = 0, ""
         if jam.playing and self.situation is not None:
             beat = self.situation.clock.beat_at(self.memory.frame)
@@ -193,6 +196,8 @@ class Engine:
                 bar=bar,
                 chord=chord,
                 slow=meter.complaint(),
+                gpu_memory_mb=self.gpu.memory_mb,
+                gpu_temperature_c=self.gpu.temperature_c,
             )
         )
 
@@ -203,6 +208,8 @@ class Engine:
             for message in self.channel.receive(timeout=timeout):
                 self.handle(message)
             worked = self.jam.advance() or self._clip_block()
+            if not self.jam.playing and not self.jobs:
+                self.adapters.settle()
             self.adapters.poll()
             self._report()
             if worked:

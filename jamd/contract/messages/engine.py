@@ -154,6 +154,10 @@ class EngineStatus(Message, frozen=True):
     bar: int
     chord: str
     slow: str
+    gpu_memory_mb: float | None = None
+    """None: not on a GPU."""
+    gpu_temperature_c: float | None = None
+    """None: not known."""
 
 
 class ClipReady(Message, frozen=True):

@@ -42,6 +42,7 @@ def test_list_says_what_is_there(rig: Rig) -> None:
     rows = {row["name"]: row for row in json.loads(rig.do("/adapter/list"))["adapters"]}
     assert rows["petra"]["state"] == "ready"
     assert rows["luis"] | {"own": True, "state": "registered", "rank": 8} == rows["luis"]
+    assert rows["ansel"]["bytes"] > 100_000 and "bytes" not in rows["luis"], "there is a manifest alone"
 
 
 def test_use_loads_first_and_plays_from_the_bar(rig: Rig) -> None:
