@@ -19,7 +19,7 @@ from tui.state import State
 if TYPE_CHECKING:
     from tui.app import Dashboard
 
-OWN: Final = frozenset({"/ping", "/describe", "/status", "/subscribe", "/unsubscribe", "/adapter/list"})
+OWN: Final = frozenset({"/ping", "/describe", "/status", "/subscribe", "/unsubscribe", "/adapter/list", "/learn/list", "/record/list"})
 """What the dashboard says itself."""
 
 READERS: Final[dict[str, Callable[[str], object]]] = {"/jam/chart": parse_chart, "/jam/chord": parse_chord}

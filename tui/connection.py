@@ -1,8 +1,7 @@
 """The way to the daemon: OSC over UDP, subscriptions that are kept alive, a loss that is noticed and mends itself.
 
 A daemon that is not there, or no longer, answers no `/ping`; one that has come anew counts its time from the beginning. In both cases all
-topics are subscribed to afresh, and so are those of which nothing comes. Nothing is ever unsubscribed: `/unsubscribe` ends the
-subscriptions of a whole host, other dashboards among them.
+topics are subscribed to afresh, and so are those of which nothing comes.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from jamd.contract.errors import MessageError
 from tui.state import LinkState
 from tui.topics import TOPICS
 
-INTERVALS_MS: Final = {"clock": 30, "meters": 30, "params": 30}
+INTERVALS_MS: Final = {"clock": 30, "meters": 30, "params": 30, "takes": 500}
 OTHERS_MS: Final = 100
 PING_S: Final = 1.0
 RETRY_S: Final = 0.5

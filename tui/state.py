@@ -12,7 +12,7 @@ from jamd.contract.errors import ChartError
 from jamd.contract.parameters import SLOTS
 from tui import harmony
 from tui.levels import Levels
-from tui.topics import TOPICS, Adapters, Clock, Engine, Meters, Midi, Params, Record, Slot, Training, read_topic
+from tui.topics import TOPICS, Adapters, Clock, Engine, Meters, Midi, Params, Record, Slot, Takes, Training, read_topic
 
 LinkState = Literal["connecting", "connected", "lost"]
 LOG_LINES: Final = 500
@@ -46,6 +46,7 @@ class State:
         self.engine = Engine()
         self.params = Params()
         self.record = Record()
+        self.takes = Takes()
         self.midi = Midi()
         self.learn: list[Training] = []
         self.slots: tuple[Slot, ...] = EMPTY

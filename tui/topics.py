@@ -89,6 +89,8 @@ class Adapter(msgspec.Struct, frozen=True):
     style: str = ""
     scores: dict[str, Any] = {}
     guards: dict[str, Any] = {}
+    bytes: int | None = None
+    """Of its tensors on disk; None: not known."""
     strength: float | None = None
     """None: it does not play."""
 
@@ -126,9 +128,10 @@ class Engine(msgspec.Struct, frozen=True):
     queue_ms: float = 0.0
     skipped_frames: int = 0
     slow: str = ""
-    memory_mb: float = 0.0
-    """Of the engine's process; 0: not known."""
-    gpu_memory_mb: float = 0.0
+    memory_mb: float | None = None
+    """Of all processes of the daemon; None: not known."""
+    gpu_memory_mb: float | None = None
+    """None: it is not on a GPU."""
     temperature_c: float | None = None
     """Of the processor or GPU that computes; None: not known."""
     chord: str = ""
@@ -147,6 +150,26 @@ class Record(msgspec.Struct, frozen=True):
     folder: str = ""
     seconds: float = 0.0
     last: str = ""
+
+
+class Take(msgspec.Struct, frozen=True):
+    name: str
+    """Of its folder, below that of all takes."""
+    seconds: float | None = None
+    """None: not known."""
+    bytes: int = 0
+    """Of all its sounds."""
+    files: list[str] = []
+    ended: float = 0.0
+    """Seconds since 1970."""
+
+
+class Takes(msgspec.Struct, frozen=True):
+    folder: str = ""
+    """Of all of them, on the machine of the daemon."""
+    count: int = 0
+    takes: list[Take] = []
+    """The newest ones, without that which is being recorded."""
 
 
 class Midi(msgspec.Struct, frozen=True):
@@ -179,7 +202,7 @@ class Training(msgspec.Struct, frozen=True):
 
 TOPICS: Final[dict[str, Any]] = {
     "clock": Clock, "meters": Meters, "slots": list[Slot], "adapters": Adapters, "engine": Engine, "params": Params, "record": Record,
-    "midi": Midi, "learn": list[Training], "log": str,
+    "takes": Takes, "midi": Midi, "learn": list[Training], "log": str,
 }  # fmt: skip
 """Topic to the type of what its messages carry as JSON."""
 

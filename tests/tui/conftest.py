@@ -23,7 +23,9 @@ from tui.state import State
 RECORDED = Path(__file__).parent / "recorded"
 PICTURES = Path(__file__).parent / "snapshots"
 PATIENCE_S = 60.0
-os.environ.pop("NO_COLOR", None)  # pictures are compared in colour
+os.environ.pop("NO_COLOR", None)  # pictures are compared in colour, and with the same time of day everywhere
+os.environ["TZ"] = "UTC"
+time.tzset()
 
 
 async def until(check: Callable[[], object], what: str, seconds: float = PATIENCE_S) -> None:

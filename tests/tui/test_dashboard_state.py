@@ -236,4 +236,4 @@ def test_the_dashboard_loads_no_torch_and_nothing_of_the_daemon() -> None:
 def test_without_a_terminal_it_says_so() -> None:
     result = subprocess.run([sys.executable, "-m", "jamd", "tui"], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     assert result.returncode == 2
-    assert result.stderr == "jamd: the dashboard needs a terminal\n"
+    assert result.stderr == "jamd: the dashboard needs a terminal, or --web\n"

@@ -11,7 +11,7 @@ from tests.tui.conftest import text_of, until
 from tests.tui.driving import drive, write
 from tui.app import Dashboard
 from tui.state import State
-from tui.takes import Take, takes
+from tui.widgets.takes import TakeList, command
 
 
 def test_a_take_is_recorded_and_can_be_played_again(still: Daemon, home: Path) -> None:
@@ -21,7 +21,7 @@ def test_a_take_is_recorded_and_can_be_played_again(still: Daemon, home: Path) -
         await until(lambda: "› ● rainy evening" in text_of(app), "its line")
         await pilot.press("r")
         await until(lambda: not app.state.record.recording and "› ■ rainy evening" in text_of(app), "its end")
-        await until(lambda: takes(app.state)[0].seconds is not None, "its length")
+        await until(lambda: [take.name for take in app.state.takes.takes] == ["rainy evening"], "its place among the takes")
         await pilot.press("enter")
         await until(lambda: "Type this" in text_of(app), "the command")
         folder = home / "sessions" / "rainy evening"
@@ -36,14 +36,12 @@ def test_a_take_is_recorded_and_can_be_played_again(still: Daemon, home: Path) -
     drive(still, "sessions", later, (120, 44))
 
 
-def test_takes_come_from_all_that_is_said() -> None:
-    state = State()
-    state.take("/record", ('{"recording": false, "folder": "", "seconds": 0.0, "last": "recorded 3.5 s to /s/one"}',))
-    state.take("/log", ('"recording to /s/two"',))
-    state.take("/log", ('"engine ready: small"',))
-    assert [(take.name, take.seconds, take.running) for take in takes(state)] == [("two", None, False), ("one", 3.5, False)]
-    state.take("/record", ('{"recording": true, "folder": "two", "seconds": 1.5, "last": "recording to /s/two"}',))
-    assert takes(state)[0] == Take("/s/two", 1.5, running=True)
-    state.take("/log", ('"recorded 61.0 s to /s/two"',))
-    state.take("/record", ('{"recording": true, "folder": "three", "seconds": 0.1, "last": "recorded 61.0 s to /s/two"}',))
-    assert [(take.name, take.seconds) for take in takes(state)] == [("three", 0.1), ("two", 61.0)]
+def test_that_which_runs_stands_above_the_others() -> None:
+    state, listed = State(), TakeList()
+    state.take("/takes", ('{"folder": "/s", "count": 2, "takes": [{"name": "two"}, {"name": "gig/one", "seconds": 61.0, "ended": 9}]}',))
+    assert [take.name for take in listed.entries(state)] == ["two", "gig/one"]
+    assert command(listed.entries(state)[1], state) == "jamd render --session /s/gig/one --out 'one again.wav'"
+    assert [text.strip() for text, _ in listed.line(listed.entries(state)[0], state, 78)][:2] == ["■ two", "?"]
+    state.take("/record", ('{"recording": true, "folder": "two", "seconds": 1.5, "last": ""}',))
+    assert [(take.name, take.seconds) for take in listed.entries(state)] == [("two", 1.5), ("gig/one", 61.0)]
+    assert listed.line(listed.entries(state)[0], state, 78)[-1] == ("now", "dim")

@@ -11,15 +11,17 @@ from tui.blend import BASE, HIGHEST, Blend
 from tui.knobs import COARSE, KNOBS, Hands
 from tui.state import State
 from tui.topics import Adapter
-from tui.widgets.health import Piece, flow
+from tui.widgets.health import Piece, flow, size
 from tui.widgets.knobs import slider
 from tui.widgets.listing import Listing
 from tui.widgets.panel import Panel, Row, fit
 
 SIGNS: Final = {"registered": ("○", "dim"), "staging": ("~", "warn"), "ready": ("●", "text"), "active": ("▶", "good")}
 """State of its life to a sign: on disk, being read, in memory, playing. One that no longer plays stays active until the next bar line."""
-STATE, MODEL, DATE, SCORE, GUARDS = 11, 7, 11, 8, 8
+STATE, MODEL, DATE, SIZE, SCORE, GUARDS = 11, 7, 11, 8, 8, 8
 """Cells of the columns."""
+SIZE_FROM = 92
+"""Cells of the list from which there is one for the size."""
 STRENGTH: Final = next(knob for knob in KNOBS if knob.address == "/adapter/strength")
 
 
@@ -88,12 +90,15 @@ class AdapterList(Listing[Adapter]):
         return entry.name
 
     def heading(self, width: int) -> str:
-        return self._columns("  adapter", "state", "base", "made", "score", "guards", width) + "strength"
+        return self._columns("  adapter", "state", "base", "made", "size", "score", "guards", width) + "strength"
 
     @staticmethod
-    def _columns(name: str, state: str, model: str, date: str, score: str, passed: str, width: int) -> str:
-        room = width - STATE - MODEL - DATE - SCORE - GUARDS - AdapterList.slider_width(width)
-        cells = ((name, room), (state, STATE), (model, MODEL), (date, DATE), (score, SCORE), (passed, GUARDS))
+    def _columns(name: str, state: str, model: str, date: str, bytes: str, score: str, passed: str, width: int) -> str:
+        with_size = SIZE if width >= SIZE_FROM else 0
+        room = width - STATE - MODEL - DATE - with_size - SCORE - GUARDS - AdapterList.slider_width(width)
+        cells = [(name, room), (state, STATE), (model, MODEL), (date, DATE), (score, SCORE), (passed, GUARDS)]
+        if with_size:
+            cells.insert(4, (bytes, SIZE))
         return "".join(fit(text, cell - 1) + " " for text, cell in cells)
 
     @staticmethod
@@ -107,7 +112,8 @@ class AdapterList(Listing[Adapter]):
         share = gain(entry.scores)
         passed, passed_look = guards(entry)
         front = self._columns(
-            f"{sign} {entry.name}", entry.state, entry.base, entry.created[:10], "" if share is None else f"{share:+.1%}", passed, width
+            f"{sign} {entry.name}", entry.state, entry.base, entry.created[:10], "" if entry.bytes is None else size(entry.bytes),
+            "" if share is None else f"{share:+.1%}", passed, width,
         )  # fmt: skip
         at = width - self.slider_width(width) - GUARDS
         row: Row = ((front[:at], "lit" if plays else look), (front[at:], passed_look))
@@ -179,7 +185,7 @@ class AdapterDetails(Panel):
         if one is None or one.name == BASE:
             return [(("the band as it was trained, without an adapter", "dim"),)]
         facts = [one.style, "your own" if one.own else "came with jamd", f"rank {one.rank}, alpha {one.alpha:g}" if one.rank else "",
-                 ", ".join(one.targets)]  # fmt: skip
+                 "" if one.bytes is None else size(one.bytes), ", ".join(one.targets)]  # fmt: skip
         rows: list[Row] = [((one.name, "lit"), ("  " + "  ·  ".join(fact for fact in facts if fact), "text"))]
         scores, checks = score_pieces(one.scores), guard_pieces(one)
         if not scores and not checks and height > 1:

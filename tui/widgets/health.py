@@ -11,6 +11,15 @@ HOT_C = 85.0
 """From here on most processors and GPUs begin to slow down."""
 
 
+def size(count: float) -> str:
+    """Bytes in three figures or four."""
+    for unit in ("B", "kB", "MB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
 def _count(name: str, value: int) -> tuple[Piece, Piece]:
     """Something that should be 0."""
     return (f"{name} ", "dim"), (f"{value}", "warn" if value else "good")
@@ -34,10 +43,10 @@ def figures(state: State) -> list[tuple[Piece, Piece]]:
         _count("left out", engine.skipped_frames),
         (("limiter ", "dim"), (f"{max(0.0, meters.limiter_db):.1f} dB", "warn" if meters.limiter_db >= 0.1 else "good")),
     ]
-    if engine.memory_mb:
-        out.append((("memory ", "dim"), (f"{engine.memory_mb:.0f} MB", "text")))
-    if engine.gpu_memory_mb:
-        out.append((("GPU ", "dim"), (f"{engine.gpu_memory_mb:.0f} MB", "text")))
+    if engine.memory_mb is not None:
+        out.append((("memory ", "dim"), (size(engine.memory_mb * 1e6), "text")))
+    if engine.gpu_memory_mb is not None:
+        out.append((("GPU ", "dim"), (size(engine.gpu_memory_mb * 1e6), "text")))
     if engine.temperature_c is not None:
         out.append((("", "dim"), (f"{engine.temperature_c:.0f} °C", "warn" if engine.temperature_c >= HOT_C else "text")))
     out.append((("sound ", "dim"), (f"{meters.backend} {meters.block}" if meters.backend else "none", "text" if meters.backend else "bad")))
