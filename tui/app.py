@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.theme import Theme
 
 from jamd.contract.errors import JamdError
 from jamd.contract.parameters import ADDRESSES
 from tui.commands import Addresses
 from tui.connection import Connection
+from tui.kept import keep_theme, read_theme
 from tui.registry import SCREENS, Entry
 from tui.screens.base import BaseScreen
 from tui.screens.keys import Keys
@@ -30,6 +33,7 @@ class Dashboard(App[None]):
     Args:
         endpoint: (host, port) of the daemon; None: there is none, and the state stays as it is given.
         state: what is known already.
+        keeps: folder for what is kept for the next run; None: nothing is.
     """
 
     TITLE = "jamd"
@@ -50,7 +54,7 @@ class Dashboard(App[None]):
         Binding("q", "quit", "Quit", show=False),
     ]
 
-    def __init__(self, endpoint: tuple[str, int] | None, state: State | None = None) -> None:
+    def __init__(self, endpoint: tuple[str, int] | None, state: State | None = None, keeps: Path | None = None) -> None:
         super().__init__()
         self.state = state if state is not None else State()
         self.endpoint_text = f"{endpoint[0]}:{endpoint[1]}" if endpoint is not None else "nowhere"
@@ -62,7 +66,9 @@ class Dashboard(App[None]):
         self.entries: tuple[Entry, ...] = SCREENS
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = DARK.name
+        self._keeps = keeps
+        kept = read_theme(keeps) if keeps is not None else ""
+        self.theme = kept if kept in self.available_themes else DARK.name
         for key, entry in enumerate(SCREENS, 1):
             self.bind(str(key), f"go({entry.name!r})", description=entry.title, show=False)
 
@@ -70,6 +76,7 @@ class Dashboard(App[None]):
         return VARIABLES
 
     def on_mount(self) -> None:
+        self.theme_changed_signal.subscribe(self, self._keep)
         if self.connection is not None:
             self.connection.start()
             self.set_interval(1 / RATE, self._tick)
@@ -80,6 +87,10 @@ class Dashboard(App[None]):
     async def on_unmount(self) -> None:
         if self.connection is not None:
             await self.connection.close()
+
+    def _keep(self, theme: Theme) -> None:
+        if self._keeps is not None:
+            keep_theme(self._keeps, theme.name)
 
     def _tick(self) -> None:
         """Everything that has come since the last tick is shown at once."""

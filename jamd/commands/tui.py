@@ -8,6 +8,7 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
+from jamd import paths
 from jamd.client import parse_endpoint
 from jamd.commands.arguments import DEFAULT_ENDPOINT
 from jamd.contract.errors import FailureError, UsageError
@@ -38,6 +39,6 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("the dashboard needs a terminal, or --web")
     from tui.app import Dashboard
 
-    app = Dashboard(endpoint)
+    app = Dashboard(endpoint, keeps=paths.state_folder())
     app.run()
     return app.return_code or 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from tests.system.conftest import Daemon
 from tests.tui.conftest import text_of, until
 from tests.tui.driving import drive, show
 from tui.app import Dashboard
+from tui.kept import FILE, keep_theme
 from tui.themes import THEMES
 from tui.widgets.settings import SettingList
 
@@ -49,3 +51,28 @@ def test_colours_are_chosen(still: Daemon) -> None:
         await until(lambda: app.theme == THEMES[-1].name and f"● {THEMES[-1].name}" in text_of(app), "the one under the cursor")
 
     drive(still, "settings", keys)
+
+
+def test_colours_are_kept_for_the_next_time(tmp_path: Path) -> None:
+    keeps = tmp_path / "state"
+
+    async def run(choose: str = "") -> str:
+        app = Dashboard(None, keeps=keeps)
+        async with app.run_test() as pilot:
+            before = app.theme
+            if choose:
+                app.theme = choose
+                await pilot.pause()
+        return before
+
+    assert asyncio.run(run(THEMES[2].name)) == THEMES[0].name
+    assert asyncio.run(run()) == THEMES[2].name
+    assert [path.name for path in keeps.iterdir()] == [FILE]
+    (keeps / FILE).write_text('{"theme": "of another version"}')
+    assert asyncio.run(run("nord")) == THEMES[0].name
+    assert asyncio.run(run()) == "nord"
+    (keeps / FILE).write_text("[]")
+    assert asyncio.run(run()) == THEMES[0].name
+    keeps.chmod(0o500)
+    keep_theme(keeps / "below", "nord")  # no place for it is no fault
+    keeps.chmod(0o700)

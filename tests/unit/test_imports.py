@@ -17,7 +17,8 @@ LIGHT = [
     "jamd.contract.prompts", "bridges.link", "bridges.jack.transport", "jamd.control.sync.follower", "jamd.control.sync.midi_clock",
     "jamd.contract.steady",
     "jamd.control.midi.map", "jamd.control.midi.lights", "bridges.midi.__main__",
-    "jamd.audio.recorder", "jamd.audio.stretch", "jamd.control.midi", "jamd.control.learning", "jamd.control.machine", "jamd.control.takes", "tui.web.server",
+    "jamd.audio.recorder", "jamd.audio.stretch", "jamd.control.midi", "jamd.control.learning", "jamd.control.machine", "jamd.control.takes",
+    "tui.web.server",
     "jamd.listen.run", "jamd.listen.terminal", "jamd.listen.output", "jamd.listen.web", "jamd.trainer.notes",
 ]  # fmt: skip
 
