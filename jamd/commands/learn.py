@@ -24,6 +24,7 @@ def add(commands: Any) -> None:
     learn.add_argument("--rank", type=between(1, 64, int), default=8, metavar="R", help="width of what is learnt (8)")
     learn.add_argument("--alpha", type=between(0.1, 256), metavar="A", help="scale of what is learnt (twice the rank)")
     learn.add_argument("--targets", default="attention", choices=("attention", "feed-forward", "both"), help="what is adapted (attention)")
+    learn.add_argument("--dora", action="store_true", help="learn magnitudes of rows as well (DoRA)")
     learn.add_argument("--precision", default="nf4", choices=("nf4", "bf16", "float32"), help="of the base in the training (nf4: QLoRA)")
     learn.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where it trains (auto)")
     learn.add_argument("--seed", type=between(0, 2**31 - 1, int), default=1, metavar="N")
@@ -42,6 +43,6 @@ def run(options: argparse.Namespace) -> int:
     order = Order(recordings, options.name, options.style, options.base, options.plays, told, options.force, options.device)
     recipe = Recipe(
         rank=options.rank, alpha=options.alpha or 2.0 * options.rank, targets=options.targets, precision=options.precision,
-        minutes=options.minutes, seed=options.seed,
+        minutes=options.minutes, seed=options.seed, dora=options.dora,
     )  # fmt: skip
     return train(order, recipe, replace_old=options.replace, as_json=options.json)

@@ -65,6 +65,9 @@ def check_fit(adapter: Adapter, models: Any) -> None:
     sizes = matrix_sizes(models)
     for part in adapter.parts:
         size = tuple(adapter.tensors[f"{part}.lora_{side}"].shape[axis] for side, axis in (("B", 0), ("A", 1)))
+        gain = adapter.tensors.get(f"{part}.gain")
+        if gain is not None and sizes.get(part, (0, 0))[0] != len(gain):
+            raise AdapterError(f"adapter {manifest.name} does not fit the base: {part} has not {len(gain)} rows", code="foreign")
         if sizes.get(part) != size:
             raise AdapterError(f"adapter {manifest.name} does not fit the base: {part} is {sizes.get(part)}, not {size}", code="foreign")
 

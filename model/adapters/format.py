@@ -1,7 +1,8 @@
 """An adapter on disk: a folder NAME with `adapter.safetensors` and `manifest.json`. Never pickle.
 
 Tensors are called `player.blocks.3.qkv.lora_A` [rank, inputs] and `.lora_B` [outputs, rank], `player.cross.0.query.lora_A` and so on
-for the cross-attention before block 0, the same for `planner.`. What they add is strength * alpha / rank * lora_B lora_A.
+for the cross-attention before block 0, the same for `planner.`. What they add is strength * alpha / rank * lora_B lora_A. One with
+`dora` in its manifest has `.gain` [outputs] beside them, by which each row of the base is multiplied: 1 + strength * (gain - 1).
 `style` [512], if there, is the embedding of its player; `colour`, if there, is what strength times is added to the gains of the tones
 (`model.codec.tones`): the sound of the player's instrument and room.
 """
@@ -37,6 +38,8 @@ STYLE: Final = "style"
 COLOUR: Final = "colour"
 LOUDEST: Final = 8.0
 """Natural logarithm of a gain that a colour may ask for."""
+LARGEST_GAIN: Final = 256.0
+"""That a row of the base may be multiplied by, either way."""
 STYLE_WIDTH: Final = 512
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _PART = re.compile(r"(player|planner)\.(?:blocks\.\d+\.(?:qkv|out|up|down)|cross\.\d+\.(?:query|out))")
@@ -66,6 +69,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     alpha: float
     targets: list[Target]
     networks: list[Network]
+    dora: bool = False
+    """Each matrix has gains of its rows as well (Liu et al. 2024)."""
     style: str = ""
     """What its playing is called in words."""
     data_hash: str = ""
@@ -132,20 +137,28 @@ def check_tensors(manifest: Manifest, tensors: Mapping[str, Tensor], style: Tens
     for name, tensor in tensors.items():
         part, _, side = name.rpartition(".")
         match = _PART.fullmatch(part)
-        if match is None or side not in ("lora_A", "lora_B"):
+        if match is None or side not in ("lora_A", "lora_B", "gain"):
             raise damaged(f"unknown tensor {name!r}")
         if match[1] not in manifest.networks or part.rpartition(".")[2] not in manifest.targets:
             raise damaged(f"its manifest does not mention {name}")
-        if tensor.dtype not in (torch.float32, torch.bfloat16) or tensor.ndim != 2:
-            raise damaged(f"{name} is {tensor.dtype} of shape {list(tensor.shape)}, not a matrix of float32 or bf16")
-        if tensor.shape[0 if side == "lora_A" else 1] != manifest.rank:
+        row = side == "gain"
+        if tensor.dtype not in (torch.float32, torch.bfloat16) or tensor.ndim != (1 if row else 2):
+            what = "row" if row else "matrix"
+            raise damaged(f"{name} is {tensor.dtype} of shape {list(tensor.shape)}, not a {what} of float32 or bf16")
+        if not row and tensor.shape[0 if side == "lora_A" else 1] != manifest.rank:
             raise damaged(f"{name} has shape {list(tensor.shape)}, which is not of rank {manifest.rank}")
+        if row and bool((tensor.abs() > LARGEST_GAIN).any()):
+            raise damaged(f"{name} holds gains beyond {LARGEST_GAIN:g}")
         if not bool(tensor.isfinite().all()):
             raise damaged(f"{name} holds values that are not finite")
         seen.setdefault(part, set()).add(side)
     for part, sides in seen.items():
-        if len(sides) != 2:
-            raise damaged(f"{part} has {sides.pop()} only")
+        if sides - {"gain"} != {"lora_A", "lora_B"}:
+            raise damaged(f"{part} has {' and '.join(sorted(sides))} only")
+        if ("gain" in sides) != manifest.dora:
+            raise damaged(f"{part} has {'gains, of which its manifest knows nothing' if 'gain' in sides else 'no gains'}")
+        if manifest.dora and tensors[f"{part}.gain"].shape[0] != tensors[f"{part}.lora_B"].shape[0]:
+            raise damaged(f"{part}.gain has {len(tensors[f'{part}.gain'])} gains for {len(tensors[f'{part}.lora_B'])} rows")
     if {part.split(".")[0] for part in seen} != set(manifest.networks):
         raise damaged(f"its manifest says {', '.join(manifest.networks)}, which is not what it holds")
     if style is not None and (style.shape != (STYLE_WIDTH,) or not bool(style.isfinite().all())):

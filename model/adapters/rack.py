@@ -312,7 +312,7 @@ class AdapterRack:
             heard = np.flatnonzero(self._current[bank])
             self._used[bank] = heard[-1] + 1 if len(heard) else 0
         for banks in self._banks:
-            banks.set_scales(self._scales, self._used)
+            banks.set_scales(self._current, self._scales, self._used)
 
 
 def _strength(name: str, value: float) -> float:

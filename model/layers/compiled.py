@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.layers import kernels as k
-from model.layers.lowrank import CROSS_OUT, CROSS_QUERY, DOWN, OUT, QKV, UP, Packed
+from model.layers.lowrank import CROSS_OUT, CROSS_QUERY, DOWN, KINDS, OUT, QKV, UP, Gains, Packed, matrices
 from model.layers.transformer import Transformer
 
 Floats = NDArray[np.float32]
@@ -31,7 +31,10 @@ def zeros(*shape: int) -> Floats:
 
 
 class Matrix(NamedTuple):
-    """A linear layer, or several of the same shape: weight int8 [..., outputs, inputs], scale and bias [..., outputs]."""
+    """A linear layer, or several of the same shape: weight int8 [..., outputs, inputs], scale and bias [..., outputs].
+
+    The scales of a transformer's matrices hold the gains of adapters, too, which are written in place.
+    """
 
     weight: NDArray[np.int8]
     scale: Floats
@@ -89,13 +92,17 @@ class BlockWeights(NamedTuple):
         blocks: list[Any] = list(transformer.blocks)
         cross: list[Any] = list(transformer.cross.values())
         width = transformer.norm.weight.shape[0]
+        kinds = {kind: Matrix.stack(layers) for kind, layers in matrices(transformer).items()}
         return cls(
-            norms([b.attention_norm for b in blocks], width), Matrix.stack([b.qkv for b in blocks]), Matrix.stack([b.out for b in blocks]),
-            norms([b.feedforward_norm for b in blocks], width), Matrix.stack([b.up for b in blocks]),
-            Matrix.stack([b.down for b in blocks]), floats(transformer.norm.weight), norms([c.norm for c in cross], width),
-            Matrix.stack([c.query for c in cross]), Matrix.stack([c.out for c in cross]), cross_every if cross else 0,
-            transformer.window, Packed.make(transformer),
+            norms([b.attention_norm for b in blocks], width), kinds["qkv"], kinds["out"],
+            norms([b.feedforward_norm for b in blocks], width), kinds["up"], kinds["down"], floats(transformer.norm.weight),
+            norms([c.norm for c in cross], width), kinds["cross_query"], kinds["cross_out"], cross_every if cross else 0,
+            transformer.window, Packed.make(transformer, {kind: matrix.scale for kind, matrix in kinds.items()}),
         )  # fmt: skip
+
+    def gains(self) -> dict[str, Gains]:
+        """Of each kind of matrix: its scales as the kernels read them, and the base's."""
+        return self.low.gains({kind: getattr(self, kind).scale for kind in KINDS})
 
 
 class BlockArrays(NamedTuple):

@@ -183,8 +183,8 @@ def _adapter(
     }  # fmt: skip
     manifest = Manifest(
         name=order.name, created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), base=whole.name, base_hash=whole.base,
-        rank=recipe.rank, alpha=recipe.alpha, dora=recipe.dora, targets=targets, networks=[one.name for one in fitted if one.tensors],  # type: ignore[misc]
-        style=order.style, data_hash=prepared.data_hash, training=training,
+        rank=recipe.rank, alpha=recipe.alpha, targets=targets, networks=[one.name for one in fitted if one.tensors],  # type: ignore[misc]
+        dora=recipe.dora, style=order.style, data_hash=prepared.data_hash, training=training,
         scores={name: value for name, value in scores.items() if value == value}, guards=guards or {},
     )  # fmt: skip
     style = torch.from_numpy(prepared.style) if prepared.style.any() else None

@@ -19,7 +19,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """LoRA (Hu et al. 2021) over a base in 4 bits (QLoRA, Dettmers et al. 2023), as PersonalJazz trains it.
+    """LoRA (Hu et al. 2021) or DoRA (Liu et al. 2024) over a base in 4 bits (QLoRA, Dettmers et al. 2023), as PersonalJazz trains it.
 
     Raises:
         UsageError: a value that cannot be learnt with.
@@ -28,6 +28,8 @@ class Recipe:
     rank: int = 8
     alpha: float = 16.0
     dropout: float = 0.1
+    dora: bool = False
+    """Learn magnitudes of rows as well."""
     targets: str = "attention"
     """One of GROUPS."""
     networks: tuple[str, ...] = NETWORKS
@@ -63,6 +65,8 @@ class Recipe:
             raise UsageError(f"targets are {', '.join(GROUPS)}, not {self.targets!r}")
         if not self.networks or not set(self.networks) <= set(NETWORKS):
             raise UsageError(f"networks are {', '.join(NETWORKS)}, not {', '.join(self.networks) or 'none'}")
+        if self.full and self.dora:
+            raise UsageError("a full fine-tuning has no low-rank paths for DoRA")
         if self.batch % self.accumulate:
             raise UsageError(f"a batch of {self.batch} cannot be cut into {self.accumulate} equal parts")
 

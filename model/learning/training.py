@@ -140,7 +140,7 @@ def make_trainable(network: Player | Planner, recipe: Recipe) -> int:
         count = sum(parameter.numel() for parameter in network.parameters())
     else:
         torch.manual_seed(recipe.seed)
-        count = add_lora(network, recipe.rank, recipe.alpha, recipe.dropout, recipe.modules, "nf4" if packed else "none")
+        count = add_lora(network, recipe.rank, recipe.alpha, recipe.dropout, recipe.modules, "nf4" if packed else "none", recipe.dora)
     if recipe.checkpointing:
         for block in network.transformer.blocks:
             block.forward = functools.partial(checkpoint, block.forward, use_reentrant=False)  # type: ignore[method-assign]

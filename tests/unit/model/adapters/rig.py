@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,14 @@ def round_weights(module: torch.nn.Module) -> None:
             child.weight.data = torch.round(child.weight.data / scale) * scale
 
 
-def tiny_models(compiled: bool, seed: int = 3) -> Models:
+def tiny_models(compiled: bool, seed: int = 3, style_width: int = 12) -> Models:
     """Untrained; the weights are such as int8 holds, so that both ways of playing have the same."""
     torch.manual_seed(seed)
     codec = Codec(CODEC).eval().requires_grad_(False)
     for book in codec.quantizer.books():
         book.codes.normal_()
-    player, planner = Player(PLAYER).eval().requires_grad_(False), Planner(PLANNER).eval().requires_grad_(False)
+    player = Player(replace(PLAYER, style_width=style_width)).eval().requires_grad_(False)
+    planner = Planner(replace(PLANNER, style_width=style_width)).eval().requires_grad_(False)
     for network in (player, planner):
         for name, parameter in network.named_parameters():
             if "norm" not in name:
@@ -70,13 +72,25 @@ def random_tensors(models: Any, seed: int, rank: int = 4, size: float = 0.5, net
     return out
 
 
+def random_gains(tensors: dict[str, Tensor], seed: int, size: float = 0.4) -> dict[str, Tensor]:
+    """Gains about 1 for the rows of every matrix."""
+    generator, out = torch.Generator().manual_seed(seed), {}
+    for name, tensor in tensors.items():
+        if name.endswith(".lora_B"):
+            out[name.replace("lora_B", "gain")] = 1 + size * torch.randn(len(tensor), generator=generator)
+    return out
+
+
 def make_adapter(models: Any, name: str, seed: int, rank: int = 4, size: float = 0.5, alpha: float | None = None,
-                 networks: tuple[Any, ...] = ("player", "planner"), targets: tuple[str, ...] = TARGETS) -> Adapter:  # fmt: skip
+                 networks: tuple[Any, ...] = ("player", "planner"), targets: tuple[str, ...] = TARGETS,
+                 dora: bool = False) -> Adapter:  # fmt: skip
     tensors = random_tensors(models, seed, rank, size, networks, targets)
+    if dora:
+        tensors |= random_gains(tensors, seed)
     manifest = Manifest(
         name=name, created="2026-01-01T00:00:00+00:00", base=models.name, base_hash=base_hash(models), rank=rank,
         alpha=rank if alpha is None else alpha, targets=sorted({key.split(".")[3] for key in tensors}), networks=list(networks),
-        style="test",
+        style="test", dora=dora,
     )  # fmt: skip
     return Adapter(manifest, tensors, torch.nn.functional.normalize(torch.randn(512), dim=0))
 

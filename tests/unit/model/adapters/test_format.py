@@ -249,7 +249,14 @@ def test_the_network_of_an_imported_folder_is_found_by_its_sizes(models: Models,
 
 
 @pytest.mark.parametrize(
-    "config", [{"use_dora": True}, {"peft_type": "LOHA"}, {"bias": "all"}, {"rank_pattern": {"qkv": 2}}, {"modules_to_save": ["head"]}]
+    "config",
+    [
+        {"use_dora": True, "lora_bias": True},
+        {"peft_type": "LOHA"},
+        {"bias": "all"},
+        {"rank_pattern": {"qkv": 2}},
+        {"modules_to_save": ["head"]},
+    ],
 )
 def test_what_is_no_plain_lora_is_not_imported(models: Models, tmp_path: Path, config: dict[str, Any]) -> None:
     with pytest.raises(AdapterError) as caught:

@@ -115,6 +115,32 @@ def test_an_interrupted_training_ends_with_the_same_numbers(tmp_path: Path, prep
     assert all(torch.equal(rest.tensors[name], tensor) for name, tensor in whole.tensors.items())
 
 
+def test_dora_learns_too_and_goes_on_as_if_it_had_not_been_interrupted(tmp_path: Path, prepared: Prepared) -> None:
+    recipe = _with(dora=True, dropout=0.1, precision="nf4", targets="both")
+
+    def one(folder: Path, stop_at: int = 1 << 30) -> Trainer:
+        network = player()
+        network.transformer.cross["0"].out.weight.data.normal_(std=0.1)  # type: ignore[union-attr]
+        lesson = PlayerLesson(network, prepared, [], recipe)
+        out = Trainer(lesson, recipe, folder, 60.0, lambda progress: None, lambda: out.memory.step >= stop_at)
+        return out
+
+    whole = one(tmp_path / "whole").run()
+    assert whole.held_out < 0.7 * whole.base
+    assert whole.parameters == sum(tensor.numel() for tensor in whole.tensors.values())
+    gains = [tensor for name, tensor in whole.tensors.items() if name.endswith(".gain")]
+    assert len(gains) == 10 and max(float((gain - 1).abs().max()) for gain in gains) > 0.02
+    with pytest.raises(Interrupted):
+        one(tmp_path / "cut", stop_at=23).run()
+    rest = one(tmp_path / "cut").run()
+    assert rest.held_out == whole.held_out
+    assert all(torch.equal(rest.tensors[name], tensor) for name, tensor in whole.tensors.items())
+    fresh = one(tmp_path / "other").lesson
+    load_lora(fresh.network, whole.tensors)
+    fresh.network.eval()
+    assert fresh.held_out() == pytest.approx(whole.held_out, abs=1e-4)
+
+
 def test_a_finished_training_is_not_done_again(tmp_path: Path, prepared: Prepared) -> None:
     first = trainer(tmp_path, prepared).run()
     again = trainer(tmp_path, prepared)
@@ -184,7 +210,15 @@ def test_too_few_notes_teach_the_planner_nothing(prepared: Prepared) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"rank": 0}, {"rank": 4000}, {"targets": "all"}, {"networks": ("drummer",)}, {"batch": 3, "accumulate": 2}]
+    "values",
+    [
+        {"rank": 0},
+        {"rank": 4000},
+        {"targets": "all"},
+        {"networks": ("drummer",)},
+        {"batch": 3, "accumulate": 2},
+        {"full": True, "dora": True},
+    ],
 )
 def test_recipes_that_cannot_be_trained_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(UsageError):
