@@ -9,6 +9,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,9 @@ def _free_dead_servers() -> None:
         server.wait(timeout=10)
 
 
-@pytest.fixture(scope="session")
-def jack_server() -> Iterator[str]:
-    """A JACK server of our own with the dummy driver; every client of this process and its children uses it."""
+@contextmanager
+def jackd(*options: str) -> Iterator[str]:
+    """A JACK server of our own with the dummy driver, by its name; every client of this process and its children uses it."""
     if shutil.which("jackd") is None:
         pytest.fail("jackd is not installed: scripts/setup.sh test installs it")
     import jack
@@ -56,7 +57,7 @@ def jack_server() -> Iterator[str]:
     os.environ["JACK_DEFAULT_SERVER"] = name
     _free_dead_servers()
     server = subprocess.Popen(
-        ["jackd", "-n", name, "-d", "dummy", "-r", "48000", "-p", "128"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ["jackd", "-n", name, *options, "-d", "dummy", "-r", "48000", "-p", "128"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
 
     def there() -> bool:
@@ -74,6 +75,13 @@ def jack_server() -> Iterator[str]:
         os.environ.pop("JACK_DEFAULT_SERVER", None)
     else:
         os.environ["JACK_DEFAULT_SERVER"] = before
+
+
+@pytest.fixture(scope="session")
+def jack_server() -> Iterator[str]:
+    """One server for all the tests."""
+    with jackd() as name:
+        yield name
 
 
 @pytest.fixture

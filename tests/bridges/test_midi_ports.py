@@ -22,7 +22,7 @@ from jamd.contract.config import MidiConfig
 from jamd.control.midi import MidiMap
 from jamd.control.midi.bindings import Binding
 from jamd.control.midi.lights import PadLights, device_for
-from tests.conftest import wait_until
+from tests.conftest import jackd, wait_until
 
 NAME = "Launchpad X"
 DEVICE = """
@@ -91,6 +91,14 @@ class Listener:
 
     def is_open(self, direction: str, name: str) -> bool:
         return (direction, name) in self.ports.opened
+
+
+@pytest.fixture(scope="module")
+def jack_server() -> Iterator[str]:
+    """A server that waits for its clients in every cycle. Without it, a machine that gives JACK no realtime rights loses and doubles
+    messages between two clients as soon as anything else runs, however well they are handled on both sides."""
+    with jackd("--sync") as name:
+        yield name
 
 
 @pytest.fixture
@@ -186,7 +194,7 @@ def test_messages_at_line_rate_all_come(
     time.sleep(0.1)
     sent = [bytes([0xB0, number % 120, number // 120]) for number in range(2000)]
     shares = []
-    for _ in range(3):  # JACK loses the messages of a cycle that came too late: a machine that stalls is given another try
+    for _ in range(3):  # JACK waits for 50 ms at most: a machine that stalls is given another try
         listener.heard.clear()
         for index, message in enumerate(sent):  # 1,000 messages of three bytes a second is what a MIDI cable carries
             there.out.send_message(list(message))
@@ -199,7 +207,7 @@ def test_messages_at_line_rate_all_come(
         shares.append(len(listener.heard) / len(sent))
         if shares[-1] >= 0.9:
             return
-    pytest.fail(f"of the messages came {shares}")
+    pytest.fail(f"of the messages came {shares}: {listener.lines}")
 
 
 def test_many_messages_at_once_all_go_out(

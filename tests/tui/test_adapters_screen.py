@@ -122,9 +122,8 @@ def test_a_training_is_watched(still: Daemon, home: Path) -> None:
     note(notes, phase="player", share=0.42, step=30, loss=3.31, held_out=3.3, base=3.6, left_s=95.0, pid=os.getpid())
 
     async def keys(app: Dashboard, pilot: Pilot[None]) -> None:
-        await until(lambda: "petra ▶ player ██████████" in text_of(app), "the training")
-        text = text_of(app)
-        assert all(word in text for word in ("42%", "1:35 left", "step 30", "training loss 3.310", "held out 3.300", "base 3.600"))
+        words = ("petra ▶ player ██████████", "42%", "1:35 left", "step 30", "training loss 3.310", "held out 3.300", "base 3.600")
+        await until(lambda: all(word in text_of(app) for word in words), "the training, with its figures")
         await until(lambda: any(0x2800 < ord(character) <= 0x28FF for character in text_of(app)), "its curves")
         note(notes, phase="done", share=1.0, text="accepted")
         await until(lambda: "petra ✓ done  accepted" in text_of(app), "its end")
