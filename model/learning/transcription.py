@@ -16,7 +16,7 @@ from jamd.contract.units import PARTS
 from model.corpus.notes import NOTE_DTYPE, Notes
 from model.learning.listening import Heard
 from model.metrics import transcribe
-from model.metrics.heard import Doubles, HeardNotes, stft_magnitude, to_mono
+from model.metrics.heard import Doubles, Floats, HeardNotes, stft_magnitude, to_mono
 from model.metrics.onsets import onset_strength, onset_times
 
 CERTAIN: Final = 0.42
@@ -28,9 +28,20 @@ RANGES: Final = {"piano": (21, 108), "bass": (26, 67), "horn": (36, 96)}
 """MIDI pitches that a part plays; others are taken as mistakes of the ear."""
 WEAKEST: Final = {"piano": 0.35, "bass": 0.45, "horn": 0.4}
 """Certainty below which a note is left out: where notes are right as often as they are found, on the corpus."""
-VELOCITY: Final = 66.0
-VELOCITY_A_DB: Final = 1.5
-"""Velocity of a note of mean level, and by dB of its first two partials beside that."""
+VELOCITY: Final = {"piano": (61.0, 8.0, 1.5, 0.5), "bass": (70.0, 9.4, 5.3, -0.15), "horn": (69.5, 10.5, 1.9, 0.0)}
+"""Velocity of a note of the clip's median level and pitch at 120 bpm, by octave of tempo, by dB of its first two partials beside that,
+by semitone; fitted on 44 pieces of the corpus (correlation within a piece 0.65, 0.83 and 0.52)."""
+LENGTH_HEARD: Final = (0.1, 0.15, 0.25, 0.4, 0.65, 1.0, 1.6, 2.5)
+LENGTH_PLAYED: Final = {
+    "piano": (0.11, 0.13, 0.17, 0.27, 0.4, 0.86, 1.75, 3.2),
+    "bass": (0.12, 0.17, 0.22, 0.28, 0.52, 0.8, 1.65, 2.6),
+    "horn": (0.1, 0.12, 0.15, 0.24, 0.38, 0.63, 1.1, 2.0),
+}
+"""Seconds that notes last which are heard so long: short ones ring on in the room, the end of long ones is too faint. Medians, as above."""
+AGAIN: Final = (0.45, 0.75, 0.06)
+"""A note that begins where its own pitch is sounding with more than this, by an onset that is less certain than this, and so many seconds
+after the end of the last one of that pitch, is that one still. On the corpus' pianos 83 of 100 notes were right before and 89 after, of
+basses 81 and 93, at the cost of 3 in 100."""
 LEVEL_RATE: Final = 12_000
 LEVEL_WINDOW, LEVEL_HOP = 1024, 120
 
@@ -69,7 +80,8 @@ def transcribe_solo(audio: NDArray[Any], rate: int, heard: Heard) -> Transcripti
     if part not in RANGES or not available():
         return None
     low, high = RANGES[part]
-    found = transcribe.transcribe(audio, rate)
+    times, sounding, onset_share = transcribe.posteriors(audio, rate)
+    found = join_repeats(transcribe.track_notes(times, sounding, onset_share), times, sounding, onset_share)
     found = found[(found["pitch"] >= low) & (found["pitch"] <= high) & (found["start"] < len(audio) / rate)]
     found = found[found["amplitude"] >= WEAKEST[part]]
     onsets = onset_times(onset_strength(audio, rate))
@@ -80,6 +92,28 @@ def transcribe_solo(audio: NDArray[Any], rate: int, heard: Heard) -> Transcripti
         float(found["amplitude"].mean()) if len(found) else 0.0,
         float(np.mean(near)) if near else 0.0,
     )
+
+
+def join_repeats(found: HeardNotes, times: Doubles, sounding: Floats, onsets: Floats) -> HeardNotes:
+    """Notes of which those that only seem to be struck again are taken together. Shape: [notes], [steps], [steps, 88] twice."""
+    going, struck, gap = AGAIN
+    out = found[np.argsort(found["start"], kind="stable")].copy()
+    last: dict[int, int] = {}
+    gone = np.zeros(len(out), bool)
+    for index, note in enumerate(out):
+        pitch = int(note["pitch"])
+        step, row = int(np.abs(times - note["start"]).argmin()), pitch - transcribe.LOWEST
+        before = sounding[max(step - 6, 0) : max(step - 2, 1), row].mean()
+        strength = onsets[max(step - 2, 0) : step + 3, row].max()
+        if pitch in last and note["start"] - out["end"][last[pitch]] < gap and before > going and strength < struck:
+            first = last[pitch]
+            lengths = np.array([out["end"][first] - out["start"][first], note["end"] - note["start"]])
+            out["amplitude"][first] = np.average([out["amplitude"][first], note["amplitude"]], weights=np.maximum(lengths, 1e-3))
+            out["end"][first] = max(out["end"][first], note["end"])
+            gone[index] = True
+        else:
+            last[pitch] = index
+    return out[~gone]
 
 
 def note_levels(audio: NDArray[Any], rate: int, found: HeardNotes) -> Doubles:
@@ -100,9 +134,17 @@ def notes_of(found: HeardNotes, part: int, heard: Heard, levels: Doubles) -> Not
     """Heard notes as those of a part. Shape of the levels in dB: [notes]."""
     out = np.zeros(len(found), NOTE_DTYPE)
     out["part"], out["pitch"] = part, found["pitch"]
-    out["velocity"] = np.clip(np.round(VELOCITY + VELOCITY_A_DB * (levels - levels.mean())), 20, 124) if len(found) else 0
+    if len(found):
+        middle, a_octave, a_db, a_semitone = VELOCITY[PARTS[part]]
+        fast = np.log2(heard.tempo / 120.0) if heard.knows_tempo else 0.0
+        pitches = found["pitch"].astype(np.float64)
+        velocity = middle + a_octave * fast + a_db * (levels - np.median(levels)) + a_semitone * (pitches - np.median(pitches))
+        out["velocity"] = np.clip(np.round(velocity), 20, 124)
     out["start"] = np.maximum(found["start"], 0.0)
-    out["duration"] = np.maximum(found["end"] - out["start"], 0.03)
+    lengths = np.maximum(found["end"] - out["start"], 0.03)
+    known = np.log(LENGTH_HEARD)
+    steps = np.interp(np.log(lengths), known, np.log(LENGTH_PLAYED[PARTS[part]]) - known)
+    out["duration"] = np.maximum(lengths * np.exp(steps), 0.03)
     if heard.knows_tempo:
         out["beat"] = heard.beat_at(out["start"])
         out["length"] = np.maximum(heard.beat_at(out["start"] + out["duration"]) - out["beat"], 0.04)
