@@ -20,7 +20,10 @@ test:
 	@ruff format --check -q .
 	@mypy
 	@lint-imports
-	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest
+	@status=0; export OMP_NUM_THREADS=1; \
+	$(PYTHON) -m pytest -q -n 2 --dist loadscope tests/unit tests/parity || status=$$?; \
+	$(PYTHON) -m pytest -q --ignore=tests/unit --ignore=tests/parity || status=$$?; \
+	exit $$status
 
 bench:
 	@scripts/setup.sh bench

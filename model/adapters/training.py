@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal
 
@@ -30,7 +31,7 @@ def _peft() -> Any:
     try:
         return importlib.import_module("peft")
     except ImportError as error:
-        raise AdapterError(f"learning needs peft, which the extra `learn` brings: {error}", code="install") from error
+        raise AdapterError(f"learning needs peft: {sys.executable} -m pip install 'jamd[learn]'", code="install") from error
 
 
 def network_of(model: Player | Planner) -> Literal["player", "planner"]:
