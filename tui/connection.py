@@ -23,8 +23,17 @@ RETRY_S: Final = 0.5
 """Between attempts while there is no connection."""
 LOST_S: Final = 3.0
 """Without a word the connection is lost."""
+_ONE_STRING: Final = b",s\0\0"
 REOPEN_S: Final = 5.0
 """Between sockets while there is no connection: that of a network which has gone may stay deaf."""
+
+
+def read_text(data: bytes) -> tuple[str, bytes]:
+    """(address without its slash, text) of a packet that is one message with one string; both empty of any other."""
+    at = data.find(_ONE_STRING)
+    if at <= 0 or at % 4 or data[:1] != b"/":
+        return "", b""
+    return data[1:at].rstrip(b"\0").decode("ascii", "replace"), data[at + 4 :].rstrip(b"\0")
 
 
 class Connection(asyncio.DatagramProtocol):
@@ -77,6 +86,12 @@ class Connection(asyncio.DatagramProtocol):
     # --- what comes -----------------------------------------------------------------------------------------------------
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
+        topic, text = read_text(data)
+        if topic in TOPICS:  # nearly always
+            self._heard_at = self._topic_at = time.monotonic()
+            self._silent.discard(topic)
+            self._hear(f"/{topic}", (text,))
+            return
         try:
             messages = read_packet(data)
         except MessageError:  # not from a daemon

@@ -9,6 +9,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from tui.lean import write
 from tui.state import EVERYTHING, State
 from tui.widgets.header import Header
 
@@ -74,10 +75,13 @@ class BaseScreen(Screen[None]):
         Args:
             changed: what is other than before; None: everything may be.
         """
-        for panel in self.dashboard.panels.get(self, ()):
-            if changed is None or panel.SHOWS & changed:
-                panel.show()
-            if changed is not None and "link" in changed:
+        panels = [one for one in self.dashboard.panels.get(self, ()) if changed is None or one.SHOWS & changed]
+        changes = {panel: regions for panel in panels if (regions := panel.change())}
+        if changes and not write(self, changes):
+            for panel, regions in changes.items():
+                panel.refresh(*regions)
+        if changed is not None and "link" in changed:
+            for panel in self.dashboard.panels.get(self, ()):
                 panel.redraw()
         self.update(set(EVERYTHING) if changed is None else changed)
 

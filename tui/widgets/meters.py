@@ -98,15 +98,16 @@ class History(Panel):
         history = list(state.levels.history)[-width:]
         up = height // 2
         down = height - up
-        columns = [(0, 0)] * (width - len(history))
-        columns += [(round(swing(left) * up * 8), round(swing(right) * down * 8)) for left, right in history]
-        rows: list[Row] = []
-        for y in range(up):
-            below = (up - 1 - y) * 8
-            rows.append((("".join(_STEPS[min(max(left - below, 0), 8)] for left, _ in columns), "low"),))
-        for y in range(down):
-            rows.append((("".join(_down(right - y * 8) for _, right in columns), "low"),))
-        return rows
+        columns = [" " * height] * (width - len(history))
+        columns += [_column(round(swing(left) * up * 8), round(swing(right) * down * 8), up, down) for left, right in history]
+        return [(("".join(cells), "low"),) for cells in zip(*columns, strict=True)]
+
+
+@lru_cache(maxsize=4096)
+def _column(left: int, right: int, up: int, down: int) -> str:
+    """From top to bottom, so many eighths of a cell each way."""
+    above = (_STEPS[min(max(left - below * 8, 0), 8)] for below in reversed(range(up)))
+    return "".join((*above, *(_down(right - y * 8) for y in range(down))))
 
 
 def _down(eighths: int) -> str:

@@ -24,6 +24,8 @@ TITLES_FROM: Final = 42
 """Lines of the terminal from which panels have titles."""
 FADED: Final = 0.5
 """How much of the colours is left without a connection."""
+KNOWN: Final = 256
+"""Lines that a panel remembers."""
 Row = tuple[tuple[str, str], ...]
 """Pieces of a line, left to right: (text, name of a look)."""
 
@@ -35,7 +37,7 @@ def fit(text: str, width: int) -> str:
 
 def length(row: Row) -> int:
     """Characters of a row."""
-    return sum(len(text) for text, _ in row)
+    return sum([len(text) for text, _ in row])
 
 
 def changed_span(old: Row, new: Row) -> tuple[int, int]:
@@ -74,6 +76,10 @@ class Panel(Widget):
         super().__init__(id=id, classes=classes)
         self._rows: list[Row] = []
         self._strips: list[Strip] = []
+        self._known: dict[Row, Strip] = {}
+        """Lines that were drawn before: many come again."""
+        self._wide: set[Row] = set()
+        """Those with letters that fill two cells."""
         self._looks: dict[str, Style] = {}
         self._background = TRANSPARENT
         self._filters: list[LineFilter] = []
@@ -104,23 +110,27 @@ class Panel(Widget):
 
     def show(self) -> None:
         """The state as it is now; what looks as before is left alone."""
+        if regions := self.change():
+            self.refresh(*regions)
+
+    def change(self) -> list[Region]:
+        """Take over the state as it is now; where it looks otherwise than before, and has to be written."""
         width, height = self._extent
         if not width or not height:
-            return
+            return []
         rows = self._all_rows(width, height)
         if len(self._strips) != height or len(self._rows) != height:
             self._rows = rows
             self.redraw()
-            return
+            return []
         regions = []
         for y, (before, after) in enumerate(zip(self._rows, rows, strict=True)):
             if before != after:
-                first, last = changed_span(before, after)
-                regions.append(Region(first, y, max(min(last, width) - first, 0), 1))
                 self._strips[y] = self._strip(after, width)
+                first, last = changed_span(before, after) if before not in self._wide and after not in self._wide else (0, width)
+                regions.append(Region(first, y, max(min(last, width) - first, 0), 1))
         self._rows = rows
-        if regions:
-            self.refresh(*regions)
+        return regions
 
     def _all_rows(self, width: int, height: int) -> list[Row]:
         rows: list[Row] = []
@@ -132,17 +142,30 @@ class Panel(Widget):
 
     def redraw(self) -> None:
         """All of it, in the colours of now."""
-        self._looks = {}
-        self._strips = []
+        self._forget()
         self.refresh()
 
     # --- lines ----------------------------------------------------------------------------------------------------------
 
     def _strip(self, row: Row, width: int) -> Strip:
-        strip = Strip([Segment(text, self._look(name)) for text, name in row]).adjust_cell_length(width, self._look("text"))
-        for line_filter in self._filters:
-            strip = strip.apply_filter(line_filter, self._background)
+        strip = self._known.get(row)
+        if strip is None:
+            looks = self._looks
+            plain = Strip([Segment(text, looks.get(name) or self._look(name)) for text, name in row])
+            if plain.cell_length != length(row):  # letters that fill two cells
+                self._wide.add(row)
+            strip = plain.adjust_cell_length(width, self._look("text"))
+            for line_filter in self._filters:
+                strip = strip.apply_filter(line_filter, self._background)
+            if len(self._known) >= KNOWN:
+                self._known.clear()
+                self._wide &= {*self._rows, row}
+            self._known[row] = strip
         return strip
+
+    def _forget(self) -> None:
+        """Looks or the width are others."""
+        self._looks, self._strips, self._known = {}, [], {}
 
     def _look(self, name: str) -> Style:
         look = self._looks.get(name)
@@ -160,12 +183,15 @@ class Panel(Widget):
             self._strips = [self._strip(row, width) for row in rows]
         if crop.width == width and crop.height == height:
             return self._strips
+        return self.cells(crop)
+
+    def cells(self, crop: Region) -> list[Strip]:
+        """Of the lines as they were drawn last."""
         return [strip.crop(crop.x, crop.right) for strip in self._strips[crop.y : crop.bottom]]
 
     def notify_style_update(self) -> None:
         """Another theme or style sheet."""
-        self._looks = {}
-        self._strips = []
+        self._forget()
         super().notify_style_update()
 
     def on_mount(self) -> None:
@@ -177,7 +203,7 @@ class Panel(Widget):
 
     def on_resize(self, event: events.Resize) -> None:
         self._extent = event.size
-        self._strips = []
+        self._forget()
         self.show()
 
     def watch_has_focus(self, _has_focus: bool) -> None:
