@@ -171,3 +171,14 @@ def test_in_a_browser(serve: Serve, still: Daemon, tmp_path: Path) -> None:
             await asyncio.wait_for(is_there("document.body.classList.contains('-over')"), 30)
 
     asyncio.run(go())
+
+
+def test_an_address_that_is_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        command = [sys.executable, "-m", "jamd", "tui", "--web", where]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1 and result.stderr.startswith(f"jamd: cannot listen on {where}: ")
+    assert len(result.stderr.splitlines()) == 1

@@ -7,10 +7,12 @@ rebinding), and what opens a terminal has to come from the server's own page (cr
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import secrets
 import shlex
+import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
@@ -30,6 +32,8 @@ MOST: Final = 8
 """Dashboards at once."""
 BEAT_S: Final = 15.0
 """Between signs of life of a browser; one that gives none has gone."""
+END_S: Final = 5.0
+"""For dashboards to end with the server."""
 SIZES: Final = (8, 72)
 """Of letters, in pixels."""
 LARGEST: Final = 1000
@@ -88,20 +92,27 @@ class WebDashboard(Server):
         Raises:
             FailureError: the address is not to be had.
         """
+        logging.basicConfig(level=logging.WARNING, format="jamd: %(message)s")
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        over, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, over.set)
+        runner = web.AppRunner(await self._make_app(), shutdown_timeout=END_S)
+        await runner.setup()
         try:
-            self.serve()
+            await web.TCPSite(runner, self.host, self.port).start()
+            print(f"jamd: the dashboard is at http://{shown(self.host)}:{self.port}/ (Ctrl-C ends it; the band plays on)", flush=True)
+            if self.host not in LOCAL:
+                print(f"jamd: warning: anybody who reaches {self.host}:{self.port} can play", file=sys.stderr, flush=True)
+            await over.wait()
         except OSError as error:
             raise FailureError(f"cannot listen on {self.host}:{self.port}: {error.strerror or error}", code="address") from error
+        finally:
+            await runner.cleanup()
 
     # --- what textual-serve asks of a sub-class -------------------------------------------------------------------------
-
-    def initialize_logging(self) -> None:
-        logging.basicConfig(level=logging.WARNING, format="jamd: %(message)s")
-
-    async def on_startup(self, app: web.Application) -> None:
-        print(f"jamd: the dashboard is at http://{shown(self.host)}:{self.port}/ (Ctrl-C ends it; the band plays on)", flush=True)
-        if self.host not in LOCAL:
-            print(f"jamd: warning: anybody who reaches {self.host}:{self.port} can play", file=sys.stderr, flush=True)
 
     async def on_shutdown(self, app: web.Application) -> None:
         for websocket in tuple(self._open):
@@ -115,7 +126,6 @@ class WebDashboard(Server):
             web.get("/download/{key}", self.handle_download, name="download"),
             web.static("/static", self.statics_path, name="static"),
         ])  # fmt: skip
-        app.on_startup.append(self.on_startup)
         app.on_shutdown.append(self.on_shutdown)
         return app
 
