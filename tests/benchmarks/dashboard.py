@@ -25,7 +25,7 @@ import psutil
 from tests.conftest import wait_until
 from tests.system.conftest import start_daemon
 
-SIZES = ((80, 24), (120, 44), (170, 60))
+SIZES = ((80, 24), (120, 44), (160, 50))
 START_S = 8.0
 
 
