@@ -22,7 +22,8 @@ import msgspec
 import numpy as np
 
 from bridges.charts import load_chart
-from jamd.contract.chart import Chart, parse_chart
+from jamd.contract import messages as m
+from jamd.contract.chart import MAX_BARS, Bar, Chart, parse_chart
 from jamd.contract.clock import Clock
 from jamd.contract.errors import ChartError, FailureError, UsageError
 from jamd.contract.units import SAMPLE_RATE
@@ -108,20 +109,26 @@ def _chart(text: str, folder: Path) -> Chart:
 
 
 def read_take(folder: Path) -> Told:
-    """Beats and chart of a take, on the time line of its files. A chart that comes later is not known: the first one is told.
+    """Beats and chart of a take, on the time line of its files. A take with charts in two metres has no chart.
 
     Raises:
         FailureError: the journal cannot be read.
     """
     head, entries = read_journal(folder / EVENTS)
     first = next((entry.frame for entry in entries if entry.kind == "audio" and entry.address == "FIRST"), head.frame)
-    clock, charts = _clock(entries)
+    clock, texts = _heard_by_the_engine(entries)
     if clock is None or not clock.playing:
         return NOTHING
     try:
-        bar, chart = (charts[0][0], parse_chart(charts[0][1])) if charts else (clock.segments[0].bar, None)
+        charts = [(bar, parse_chart(text)) for bar, text in texts]
     except ChartError as error:
         raise FailureError(f"{folder / EVENTS}: {error}", code="journal") from error
+    bar, chart = clock.bar_at(first)[0], None
+    if len(charts) == 1:
+        bar, chart = charts[0]
+    elif len({one.beats_per_bar for _, one in charts}) == 1:
+        bars = range(bar, min(clock.bar_at(first + LONGEST_S * SAMPLE_RATE)[0], bar + MAX_BARS))
+        chart = Chart(charts[0][1].beats_per_bar, tuple(_bar_of(charts, one) for one in bars))
     beat = clock.beat_of_bar(bar)
     begin = (clock.frame_at(beat) - first) / SAMPLE_RATE
     if len(clock.segments) == 1:
@@ -133,20 +140,30 @@ def read_take(folder: Path) -> Told:
     return Told(0.0, chart, beats_s=np.array(beats), metre=clock.segments[0].beats_per_bar)
 
 
-def _clock(entries: Iterable[Entry]) -> tuple[Clock | None, list[tuple[int, str]]]:
-    """All segments that the engine was told of one after the other, and the charts of the first jam."""
+def _bar_of(charts: Sequence[tuple[int, Chart]], bar: int) -> Bar:
+    """What stands in a bar of the clock."""
+    start, chart = next((pair for pair in reversed(charts) if pair[0] <= bar), charts[0])
+    return chart.bars[(bar - start) % len(chart.bars)]
+
+
+def _heard_by_the_engine(entries: Iterable[Entry]) -> tuple[Clock | None, list[tuple[int, str]]]:
+    """All segments of the clock that it was told of one after the other, and (bar, chart) by rising bar."""
     clock: Clock | None = None
-    charts: list[tuple[int, str]] = []
+    charts: dict[int, str] = {}
     for entry in entries:
         if entry.kind != "engine":
             continue
         told: dict[str, Any] = msgspec.json.decode(entry.address)
-        body = told["body"]
-        if not isinstance(body, dict) or "clock" not in body:
+        kind, body = told["kind"], told["body"]
+        if not isinstance(body, dict):
             continue
-        fresh = msgspec.convert(body["clock"], Clock)
-        clock = fresh if clock is None or (told["kind"] == "begin" and not body["follows"]) else clock.with_segments(*fresh.segments)
-        clock = Clock(clock.segments, clock.playing or fresh.playing)
-        if told["kind"] == "begin" and not charts:
-            charts = [(int(bar), str(text)) for bar, text in body["charts"]]
-    return clock, charts
+        if kind == "begin" and not body["follows"]:
+            clock, charts = None, {}
+            charts |= {int(bar): str(text) for bar, text in body["charts"]}
+        elif body.get("type") == m.SetChart.__name__:
+            bar = int(body["bar"])
+            charts = {place: text for place, text in charts.items() if place < bar} | {bar: str(body["text"])}
+        if "clock" in body:
+            fresh = msgspec.convert(body["clock"], Clock)
+            clock = fresh if clock is None else Clock(clock.with_segments(*fresh.segments).segments, clock.playing or fresh.playing)
+    return clock, sorted(charts.items())

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from jamd.told import find_told
 from tests.conftest import wait_until
 from tests.system.conftest import Daemon
 
@@ -69,6 +70,12 @@ def test_a_take_is_recorded_and_played_again(tmp_path: Path, shared_memory_is_cl
     said = [line["address"] for line in lines[1:] if line["kind"] == "osc"]
     assert said[:3] == ["/record/start", "/jam/param/density", "/jam/chart"]
     assert all(line["frame"] > 0 for line in lines)
+
+    paths, told = find_told([tmp_path / "sessions"])  # who learns of it is told all of that
+    assert paths == [folder / "input.wav"]
+    known = told[paths[0].resolve()]
+    assert known.tempo == 150.0 and known.chart is not None
+    assert {"Fm7", "Ebmaj7"} <= {known.chart.chord_at(beat).symbol for beat in range(64)}
 
     again = tmp_path / "again.wav"
     done = subprocess.run(

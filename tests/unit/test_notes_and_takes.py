@@ -51,7 +51,7 @@ def test_notes_that_cannot_be_are_refused_by_name(tmp_path: Path, text: str, why
         find_told([tmp_path])
 
 
-def take(folder: Path, clocks: list[Clock], charts: list[list[object]]) -> Path:
+def take(folder: Path, clocks: list[Clock], charts: list[list[object]], later: tuple[tuple[int, str], ...] = ()) -> Path:
     """A take's folder with its journal, as a session writes it."""
     for name in ("mix", "jam", "input"):
         sound(folder / f"{name}.flac")
@@ -65,6 +65,9 @@ def take(folder: Path, clocks: list[Clock], charts: list[list[object]]) -> Path:
     for clock in clocks[1:]:
         told = {"kind": "message", "body": {"type": "SetClock", "clock": msgspec.to_builtins(clock)}}
         journal.write("engine", FIRST, msgspec.json.encode(told).decode(), [1, 0])
+    for bar, text in later:
+        told = {"kind": "message", "body": {"type": "SetChart", "bar": bar, "text": text}}
+        journal.write("engine", FIRST, msgspec.json.encode(told).decode(), [2, 0])
     journal.close()
     assert not failures
     return folder
@@ -89,3 +92,11 @@ def test_a_take_with_a_change_of_tempo_has_its_beats(tmp_path: Path) -> None:
     _, told = find_told([folder])
     beats = told[(folder / "input.flac").resolve()].beats_s
     assert beats is not None and np.allclose(beats[:9], 0.5 * np.arange(9)) and np.allclose(np.diff(beats[8:]), 0.4)
+
+
+def test_a_chart_that_comes_later_is_known_from_its_bar_on(tmp_path: Path) -> None:
+    folder = take(tmp_path / "take", [Clock.started(FIRST, 120.0, 4)], [[0, "| C7 | F7 |"]], ((3, "| Am7 | D7 |"),))
+    _, told = find_told([folder])
+    chart = told[(folder / "input.flac").resolve()].chart
+    assert chart is not None
+    assert [chart.chord_at(4 * bar).symbol for bar in range(7)] == ["C7", "F7", "C7", "Am7", "D7", "Am7", "D7"]
