@@ -93,6 +93,7 @@ class AdapterRack:
         self._current, self._target, self._rate, self._factor = (np.zeros(shape, np.float32) for _ in range(4))
         self._scales, self._used = np.zeros(shape, np.float32), np.zeros(BANKS, np.int64)
         self._publish()
+        self._lean()
 
     # --- what there is
 
@@ -260,6 +261,7 @@ class AdapterRack:
                     self._set_state(name, AdapterState.READY)
             for name in new:
                 self._set_state(name, AdapterState.ACTIVE)
+        self._lean()
 
     def strength(self, name: str, value: float) -> None:
         """Turn an adapter up or down, over a fade's time; in the set that comes next too.
@@ -275,6 +277,12 @@ class AdapterRack:
         for mix in held:
             mix[:] = [(known, value if known == name else old) for known, old in mix]
         self._aim(self._sounding)
+        self._lean()
+
+    def _lean(self) -> None:
+        """To the styles of the set that sounds."""
+        mix = [(self._entries[name].style, value) for name, value in self._mixes[self._sounding]]
+        self.models.own.lean(mix, self.models.style_width)
 
     def _aim(self, bank: int) -> None:
         """Fade a bank from what is heard of it to its strengths, or to nothing."""

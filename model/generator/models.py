@@ -26,6 +26,7 @@ from model.generator.player import Player
 from model.generator.voice import CompiledVoice, TorchVoice, Voice
 from model.layers.nf4 import to_nf4
 from model.style.encoder import StyleEncoder, blend
+from model.style.own import OwnStyle
 from model.style.words import Style, read_style
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -59,6 +60,9 @@ class Models:
     base: str = ""
     """`model.adapters.base.base_hash` of player and planner before any rounding; empty for untrained networks."""
 
+    own: OwnStyle = field(default_factory=OwnStyle, repr=False, compare=False)
+    """Of the adapters that sound, which play by it where no style is asked for."""
+
     frames: list[Frame] = field(default_factory=list, repr=False, compare=False)
     """Of streams that have ended or are to come; on CUDA each with its graph."""
 
@@ -66,6 +70,12 @@ class Models:
     def device(self) -> torch.device:
         """Where player and codec compute. The planner is on the CPU always: its many small steps are no work for a GPU."""
         return self.player.codebooks.device
+
+    @property
+    def style_width(self) -> int:
+        """Of an embedding that both networks take; 0: there is none."""
+        wanted = {self.planner.config.style_width, self.player.config.style_width if self.player.config.style_tokens else 0} - {0}
+        return wanted.pop() if len(wanted) == 1 else 0
 
     @torch.no_grad()
     def read_style(self, text: str) -> Style:

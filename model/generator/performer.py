@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from jamd.contract.errors import EngineError
+from jamd.contract.prompts import read_prompts
 from jamd.contract.units import FRAME_RATE, FRAME_SAMPLES
 from model.conditioning import ROLL_WIDTH, Controls, roll
 from model.corpus.notes import NOTE_DTYPE
@@ -59,6 +60,8 @@ class Performer:
         self._primed = False
         self._gain = 1.0
         self._style: Style | None = None
+        self._own: NDArray[np.float32] | None = None
+        self._embedding: NDArray[np.float32] | None = None
         self._timbres = None if models.tones is None else models.tones.timbres()
         self._given: list[PlannedNote] = []
         self._live: set[int] = set()
@@ -200,10 +203,16 @@ class Performer:
         )
 
     def _take_style(self) -> None:
-        if self.situation.style is not self._style:
-            self._style = self.situation.style
-            self.voice.set_style(self._style.embedding)
-            self.plan.set_style(self._style.embedding)
+        """The style that is asked for, or else that of the adapters that sound."""
+        style, own = self.situation.style, self.models.own.embedding
+        if style is self._style and own is self._own:
+            return
+        self._style, self._own = style, own
+        embedding = own if style.embedding is None and not read_prompts(style.text) else style.embedding
+        if embedding is not self._embedding:
+            self._embedding = embedding
+            self.voice.set_style(embedding)
+            self.plan.set_style(embedding)
 
     def _step(self) -> NDArray[np.float32]:
         frame = self.first_frame + self.steps * FRAME_SAMPLES
