@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 import uuid
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("JACK_NO_AUDIO_RESERVATION", "1")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's background job has it, and so would every process under test
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def wait_until(check: Callable[[], object], seconds: float = 10.0, what: str = "it") -> object:

@@ -242,7 +242,6 @@ def test_in_a_browser(home: Path, folder: Path) -> None:
     assert sum(result["listeners"]["eva"].values()) == 2 and result["chose_a"] <= result["n"] - 2
 
 
-@pytest.mark.skipif("JAMD_SLOW" not in os.environ, reason="failed on a busy machine, cause not yet known; asked for by JAMD_SLOW=1")
 def test_ctrl_c_keeps_the_answers(home: Path, folder: Path) -> None:
     again(folder, "uma", "20990101-000000-ffffff")
     process, url = in_the_browser(home, "uma")

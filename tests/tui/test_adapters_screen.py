@@ -51,7 +51,8 @@ def told(app: Dashboard) -> dict[str, float]:
 
 
 def states(app: Dashboard) -> dict[str, str]:
-    return {one.name: one.state for one in app.state.adapters.adapters}
+    """Of the two of these tests."""
+    return {one.name: one.state for one in app.state.adapters.adapters if one.name in ("ann", "bo")}
 
 
 @pytest.fixture
@@ -60,13 +61,13 @@ def band(players: Daemon, still: Daemon) -> Daemon:
     return still
 
 
-@pytest.mark.skipif("JAMD_SLOW" not in os.environ, reason="expects that no partners ship; asked for by JAMD_SLOW=1")
 def test_players_are_swapped_mixed_and_auditioned(band: Daemon) -> None:
     async def keys(app: Dashboard, pilot: Pilot[None]) -> None:
         await until(lambda: "○ ann" in text_of(app) and "○ bo" in text_of(app), "the list")
         line = next(line for line in text_of(app).splitlines() if "○ ann" in line)
         assert all(word in line for word in ("registered", "small", "2026-01-01", "-5.0%", "✗ 1/2"))
-        await pilot.press("down")
+        shipped = [one.name for one in app.state.adapters.adapters].index("ann")
+        await pilot.press(*["down"] * (shipped + 1))  # past the base and the partners that ship
         await until(lambda: "player 3.600 → 3.420" in text_of(app) and "✗ grid 0.5 (limit 0.8)" in text_of(app), "what is known of it")
         await pilot.press("l")
         await until(lambda: states(app)["ann"] == "ready" and "● ann" in text_of(app), "the loading")
