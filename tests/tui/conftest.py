@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -62,40 +61,6 @@ def replay(name: str) -> State:
         state.take(address, tuple(arguments))
     state.tick(float(int(at) + 1))  # slots that flash are lit then
     return state
-
-
-async def _picture(state: State, screen: str, size: tuple[int, int], theme: str, keys: Sequence[str]) -> str:
-    app = Dashboard(None, state)
-    async with app.run_test(size=size) as pilot:
-        app.theme = theme
-        await app.switch_mode(screen)
-        await pilot.press(*keys)
-        await pilot.pause()
-        return re.sub(r"terminal-\d+-", "terminal-", app.export_screenshot(simplify=True))  # the number is another for each picture
-
-
-def compare(
-    name: str, state: str, screen: str, folder: Path, *, size: tuple[int, int] = (80, 24), theme: str = "jamd", link: str = "connected",
-    keys: Sequence[str] = (),
-) -> None:  # fmt: skip
-    """A screen beside a picture of it that a person has looked at. `UPDATE_PICTURES=1 pytest tests/tui` writes the pictures anew.
-
-    Args:
-        name: of the picture: the screen's name, and what is special behind a hyphen.
-        state: what was recorded, see `record`.
-        folder: where a picture that is not as it should be is put.
-        keys: pressed before.
-    """
-    known = replay(state)
-    if link == "lost":
-        known.set_link("lost")
-    found = asyncio.run(_picture(known, screen, size, theme, keys))
-    path = PICTURES / f"{name}.svg"
-    if os.environ.get("UPDATE_PICTURES"):
-        path.write_text(found)
-    if found != path.read_text():
-        (folder / path.name).write_text(found)
-        pytest.fail(f"{name} looks otherwise: compare {folder / path.name} with {path}")
 
 
 def start_again(daemon: Daemon, home: Path) -> None:

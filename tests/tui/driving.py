@@ -68,10 +68,18 @@ async def _picture(state: State, screen: str, size: tuple[int, int], theme: str,
         return re.sub(r"terminal-\d+-", "terminal-", app.export_screenshot(simplify=True))
 
 
-def compare_screen(
-    name: str, state: str, folder: Path, *, size: tuple[int, int], theme: str, link: str, keys: Sequence[str]
+def compare(
+    name: str, state: str, folder: Path, *, size: tuple[int, int] = (80, 24), theme: str = "jamd", link: str = "connected",
+    keys: Sequence[str] = (),
 ) -> None:  # fmt: skip
-    """A screen beside its picture, as `conftest.compare` does; NAME-WHAT is a picture of the screen NAME, once its footer is whole."""
+    """A screen beside a picture of it that a person has looked at. `UPDATE_PICTURES=1 pytest tests/tui` writes the pictures anew.
+
+    Args:
+        name: of the picture: the screen's name, and what is special behind a hyphen.
+        state: what was recorded, see `record`.
+        folder: where a picture that is not as it should be is put.
+        keys: pressed before.
+    """
     known = replay(state)
     if link == "lost":
         known.set_link("lost")

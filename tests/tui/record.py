@@ -16,6 +16,8 @@ from tests.system.conftest import Daemon, start_daemon
 from tests.unit.model.adapters.rig import make_adapter
 
 FOLDER: Final = Path(__file__).parent / "recorded"
+HOME: Final = "/home/player/.local/share/jamd"
+"""What stands in the place of the folder that the daemon had."""
 SECONDS: Final = 3.0
 INTERVAL_MS: Final = 100
 CHART: Final = "| Dm7 G7 | Cmaj7 | Em7b5 A7b9 | Dm7 | Gm7 C7 | Fmaj7 | Bb7#11 | A7alt |"
@@ -90,7 +92,8 @@ def main() -> None:
             for scene in SCENES:
                 scene(daemon)
                 lines = listen(daemon)
-                (FOLDER / f"{scene.__name__}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+                text = "".join(json.dumps(line) + "\n" for line in lines)
+                (FOLDER / f"{scene.__name__}.jsonl").write_text(text.replace(folder, HOME))
                 print(scene.__name__, len(lines))
         finally:
             daemon.client.close()

@@ -15,12 +15,10 @@ from model.adapters.format import Adapter, Guard, write_adapter
 from model.generator.models import load_models
 from tests.conftest import wait_until
 from tests.system.conftest import Daemon, start_daemon
-from tests.tui.record import FOLDER, SECONDS, listen
+from tests.tui.record import FOLDER, HOME, SECONDS, listen
 from tests.tui.test_midi_screen import MAP
 from tests.unit.model.adapters.rig import make_adapter
 
-HOME: Final = "/home/player/.local/share/jamd"
-"""What stands in the place of the folder that the daemon had."""
 SCORES: Final = {"player_base": 3.602, "player_held_out": 3.414, "planner_base": 1.204, "planner_held_out": 1.251}
 GUARDS: Final = {"chart": (True, 0.954, 0.9), "grid": (True, 1.02, 1.25), "silence": (True, 0.4, 2.0), "copying": (True, 0.02, 0.1)}
 

@@ -109,7 +109,8 @@ class Playback(Panel):
 
     def picture(self, state: State, width: int, height: int) -> list[Row]:
         take, all = self._listed.chosen, state.takes
-        count = f"{all.count} take{'s' if all.count != 1 else ''} in {all.folder}" if all.folder else ""
+        words = f"{all.count} take{'s' if all.count != 1 else ''} in" if all.count else "takes go to"
+        count = f"{words} {all.folder}" if all.folder else ""
         if all.count > len(all.takes):
             count += f", of which the newest {len(all.takes)} are shown"
         sounds = ", ".join(take.files) if take is not None and take.files else "mix, jam, slots, in: 24 bit"
