@@ -13,6 +13,11 @@ from model.generator.events import BeatContext
 from model.style.words import Style
 
 
+def usual_feel(tempo: float, beats_per_bar: int) -> str:
+    """What is played where no style says it."""
+    return "waltz" if beats_per_bar == 3 else "ballad" if tempo < 76 else "swing"
+
+
 def auto_swing(tempo: float, feel: str | None) -> float:
     """Share of the beat that the first eighth takes when nobody says: the corpus's own curve by tempo.
 
@@ -107,7 +112,7 @@ class Situation:
         chart, chart_beat, form_bar = self.harmony(beat)
         feel = self.style.feel
         if feel is None:
-            feel = "waltz" if segment.beats_per_bar == 3 else "ballad" if segment.tempo < 76 else "swing"
+            feel = usual_feel(segment.tempo, segment.beats_per_bar)
         return BeatContext(
             chart=chart,
             chart_beat=chart_beat,

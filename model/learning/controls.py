@@ -11,6 +11,7 @@ from jamd.contract.chart import NO_CHORD, Bar, Chart, Chord
 from jamd.contract.units import FRAME_RATE, PARTS
 from model.conditioning import GROUPS, Controls, Floats, drop_groups
 from model.generator.events import BeatContext, blank
+from model.generator.situation import auto_swing, usual_feel
 from model.learning.listening import Heard, Span
 from model.metrics.heard import Doubles
 
@@ -20,15 +21,13 @@ EARLY: Final = 0.15
 """Beats by which a clip may begin before or end after a bar line and still be counted as cut there."""
 MIDDLE: Final = 0.5
 """Of a knob."""
-GIVEN: Final = ("density",)
-"""Knobs that are heard well enough to be told, where bass or drums play; register is not."""
 
 
 def frame_controls(heard: Heard, steps: int) -> tuple[Floats, list[str]]:
     """Control vectors of a clip, and the groups that are given in at least a part of it. Shape: [steps, CONTROL_WIDTH].
 
     A chord is given in the steps where it is sure; the chord named as next is the likeliest one, sure or not. The grid (place in beat
-    and bar, metre, tempo) is one group and is given only where all of it is sure.
+    and bar, metre, tempo) is one group and is given only where all of it is sure. Knobs are told as `planner_contexts` tells them.
     """
     times = (np.arange(steps) + 0.5) / FRAME_RATE
     counted = heard.tempo > 0 and len(heard.beats) > 1
@@ -40,24 +39,24 @@ def frame_controls(heard: Heard, steps: int) -> tuple[Floats, list[str]]:
         beat_in_bar=beat % heard.per_bar,
         beats_per_bar=np.full(steps, heard.per_bar),
         tempo=np.full(steps, heard.tempo if counted else 120.0),
-        swing=np.full(steps, heard.swing if np.isfinite(heard.swing) else 0.5),
+        swing=np.full(steps, _swing(heard)),
         chord_now=now,
         chord_next=following,
         time_to_next=wait,
-        density=np.full(steps, heard.timbre.density),
+        density=np.full(steps, _density(heard)),
         energy=np.full(steps, heard.energy),
-        register=np.full(steps, heard.timbre.register),
+        register=np.full(steps, MIDDLE),
         parts=np.tile(np.array(playing if playing is not None else (False,) * len(PARTS)), (steps, 1)),
         chords=chords,
         programs={},
     )
     given = {
         "grid": heard.knows_bars,
-        "swing": heard.knows_bars and bool(np.isfinite(heard.swing)),
+        "swing": heard.knows_bars,
         "chord": bool(sure.any()),
-        "density": "density" in GIVEN and heard.knows_tempo and heard.accompanied,
+        "density": True,
         "energy": True,
-        "register": "register" in GIVEN,
+        "register": True,
         "parts": playing is not None,
         "instruments": False,
     }
@@ -68,6 +67,15 @@ def frame_controls(heard: Heard, steps: int) -> tuple[Floats, list[str]]:
         drop_groups(unsure, ["chord"])
         vectors[~sure] = unsure
     return vectors, [name for name in GROUPS if given[name]]
+
+
+def _swing(heard: Heard) -> float:
+    return heard.swing if np.isfinite(heard.swing) else auto_swing(heard.tempo or 120.0, None)
+
+
+def _density(heard: Heard) -> float:
+    """As it is heard where bass or drums play, which is well enough; register never is."""
+    return heard.timbre.density if heard.knows_tempo and heard.accompanied else MIDDLE
 
 
 Chords = tuple[list[Chord], NDArray[np.int64], NDArray[np.int64], Doubles, NDArray[np.bool_]]
@@ -136,11 +144,20 @@ def first_bar(heard: Heard) -> int:
     return int(np.floor((heard.beat_at(np.zeros(1))[0] + EARLY) / heard.per_bar))
 
 
+def bar_start(heard: Heard) -> float:
+    """Where that bar begins, in seconds from the start of the clip; 0 where beats are not known."""
+    if len(heard.beats) < 2:
+        return 0.0
+    numbers = np.arange(len(heard.beats)) - heard.first_downbeat
+    return float(np.interp(first_bar(heard) * heard.per_bar, numbers, heard.beats))
+
+
 def planner_contexts(heard: Heard, chart: Chart) -> Floats:
     """What the planner is told of each beat from the first bar on. Shape: [beats, CONTEXT_WIDTH].
 
-    Density and register that are not heard are told as their middles: a knob in the middle is how this musician plays. Feel is left out,
-    and the form where it is not told.
+    What is not heard is told as a jam tells it whose knobs nobody touches: density and register in their middles, swing and feel by the
+    tempo. What the partner plays then is how this musician plays. (Left out instead, it would tell this playing from the base's own, which
+    is learnt beside it, and the partner would play the base's wherever it is told.) The form is left out where no chart is told.
     """
     playing = heard.parts or (False,) * len(PARTS)
     rows, begins = [], first_bar(heard)
@@ -154,10 +171,11 @@ def planner_contexts(heard: Heard, chart: Chart) -> Floats:
                 beat_in_bar=beat % heard.per_bar,
                 tempo=heard.tempo,
                 parts=playing,
-                swing=heard.swing if np.isfinite(heard.swing) else None,
-                density=heard.timbre.density if "density" in GIVEN and heard.accompanied else MIDDLE,
+                swing=_swing(heard),
+                density=_density(heard),
                 energy=heard.energy,
                 register=MIDDLE,
+                feel=usual_feel(heard.tempo, heard.per_bar),
             ).vector()
         )
     out = np.stack(rows)

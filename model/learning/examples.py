@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from jamd.contract.units import FRAME_RATE, FRAME_SAMPLES, PARTS, SAMPLE_RATE
 from model.conditioning import ROLL_WIDTH, Floats, roll
 from model.generator.events import encode
 from model.learning.clips import Clip, level
-from model.learning.controls import EARLY, first_bar, frame_controls, heard_chart, planner_contexts
+from model.learning.controls import EARLY, bar_start, first_bar, frame_controls, heard_chart, planner_contexts
 from model.learning.recordings import Audio, read_stretch
 from model.learning.transcription import transcribe_solo
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 LEAD_S: Final = 0.64
 """Played into the codec before a clip, so that its first codes know what came before. A whole number of steps."""
+TAIL_S: Final = 4.0
+"""Listened to after a clip, so that notes which last beyond it are known in full."""
 STYLE_S: Final = 6
 """Seconds that the style encoder hears at once, as in the trainings."""
 
@@ -106,15 +109,73 @@ class Example:
         style = self.styles[int(rng.integers(len(self.styles)))].copy() if len(self.styles) else np.zeros(512, np.float32)
         return codes, self.controls[start : start + steps].copy(), self.roll(start, steps), known, style
 
-    def planner_piece(self) -> PlannerPiece | None:
-        """Events and contexts for the planner's training; None where chords, bars or notes are not sure."""
-        from model.training.planner import PlannerPiece
-
+    @cached_property
+    def planned(self) -> Planned | None:
+        """What the planner learns from; None where chords, bars or notes are not sure."""
         path = self.folder / "planner.npz"
         if not path.exists():
             return None
         with np.load(path) as file:
-            return PlannerPiece(file["events"], file["beats"], file["contexts"], (), self.styles if len(self.styles) else None)
+            return Planned(file["notes"], file["contexts"], float(self.about["bar_s"]), int(self.about["per_bar"]))
+
+    def planner_piece(self) -> PlannerPiece | None:
+        """The clip alone, for the planner's training; None where chords, bars or notes are not sure."""
+        pieces = planner_pieces([self])
+        return pieces[0] if pieces else None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Notes and contexts of a clip from its first bar on."""
+
+    notes: NDArray[Any]
+    """NOTE_DTYPE; beats from the first bar on."""
+    contexts: Floats
+    """Shape: [beats + 1, CONTEXT_WIDTH]."""
+    bar_s: float
+    """Where the first bar begins, in seconds of the recording."""
+    per_bar: int
+
+    def ends_at(self, tempo: float) -> float:
+        """Where the bar after the last one begins, in seconds of the recording."""
+        return self.bar_s + (len(self.contexts) - 1) * 60.0 / tempo
+
+
+def planner_pieces(examples: Sequence[Example]) -> list[PlannerPiece]:
+    """Sure notes on sure charts; clips that follow each other on the same bar lines are one piece, so that notes know those before."""
+    from model.training.planner import PlannerPiece
+
+    runs: list[list[tuple[Example, Planned]]] = []
+    for example in sorted(examples, key=lambda one: (one.about["file"], one.about["start_s"])):
+        planned = example.planned
+        if planned is None:
+            continue
+        if runs and _goes_on(*runs[-1][-1], example, planned):
+            runs[-1].append((example, planned))
+        else:
+            runs.append([(example, planned)])
+    out = []
+    for run in runs:
+        notes, contexts, beat = [], [], 0
+        for _, planned in run:
+            moved = planned.notes.copy()
+            moved["beat"] += beat
+            beat += len(planned.contexts) - 1
+            notes.append(moved)
+            contexts.append(planned.contexts[:-1])
+        contexts.append(run[-1][1].contexts[-1:])
+        rows = np.concatenate(contexts)
+        events, beats = encode(np.concatenate(notes))
+        styles = [example.styles for example, _ in run if len(example.styles)]
+        out.append(PlannerPiece(events, np.minimum(beats, len(rows) - 1), rows, (), np.concatenate(styles) if styles else None))
+    return out
+
+
+def _goes_on(last: Example, before: Planned, example: Example, planned: Planned) -> bool:
+    """Whether a clip begins with the bar in which the last one ended."""
+    tempo = float(last.about["tempo"])
+    near = tempo > 0 and abs(before.ends_at(tempo) - planned.bar_s) < 0.25 * 60.0 / tempo
+    return bool(near and example.about["file"] == last.about["file"] and before.per_bar == planned.per_bar)
 
 
 def audio_with_lead(clip: Clip) -> tuple[Audio, int]:
@@ -150,11 +211,11 @@ def write_example(clip: Clip, folder: Path, codec: Codec, style: StyleEncoder | 
     np.save(folder / "before.npy", before)
     np.save(folder / "controls.npy", controls)
     np.save(folder / "styles.npy", embed(sound, style))
-    plan, planner = _write_plan(clip, folder, sound)
+    plan, planner = _write_plan(clip, folder)
     about = {
         "file": str(clip.recording.path), "piece": clip.piece, "start_s": clip.start_s, "end_s": clip.end_s, "gain": clip.gain,
         "held_out": clip.held_out, "given": given, "heard": clip.heard.line(), "key": clip.heard.key, "tempo": clip.heard.tempo,
-        "parts": _names(clip.heard.parts),
+        "parts": _names(clip.heard.parts), "bar_s": clip.start_s + bar_start(clip.heard), "per_bar": clip.heard.per_bar,
         "plan": plan, "planner": planner, "remarks": list(clip.remarks), "steps": len(codes),
     }  # fmt: skip
     (folder / "about.json").write_text(json.dumps(about, indent=1))
@@ -175,7 +236,7 @@ def _names(parts: tuple[bool, ...] | None) -> list[str]:
     return [name for name, on in zip(PARTS, parts or (), strict=False) if on]
 
 
-def _write_plan(clip: Clip, folder: Path, sound: Audio) -> tuple[str, bool]:
+def _write_plan(clip: Clip, folder: Path) -> tuple[str, bool]:
     """Notes and planner events where they are sure. Returns why there is a plan or not, and whether the planner learns from it."""
     from model.learning import transcription
 
@@ -183,7 +244,9 @@ def _write_plan(clip: Clip, folder: Path, sound: Audio) -> tuple[str, bool]:
         return "none: onnxruntime, with which notes are heard, is not installed", False
     if clip.heard.solo is None:
         return "none: no instrument plays alone for sure", False
-    found = transcribe_solo(sound, SAMPLE_RATE, clip.heard)
+    lead = LEAD_S if clip.start_s >= LEAD_S else 0.0
+    sound = level(read_stretch(clip.recording, clip.start_s - lead, clip.end_s + TAIL_S), clip.gain, clip.offset)
+    found = transcribe_solo(sound, SAMPLE_RATE, clip.heard, lead)
     if found is None:
         return f"none: {clip.heard.solo} is not transcribed", False
     figures = f"{len(found.notes)} notes, certainty {found.certain:.2f}, {found.explained:.0%} of the onsets explained"
@@ -196,9 +259,7 @@ def _write_plan(clip: Clip, folder: Path, sound: Audio) -> tuple[str, bool]:
     notes = found.notes.copy()
     notes["beat"] -= first_bar(clip.heard) * clip.heard.per_bar
     notes = notes[(notes["beat"] >= -EARLY) & (notes["beat"] < chart.beats)]
-    events, beats = encode(notes)
-    contexts = planner_contexts(clip.heard, chart)
-    np.savez(folder / "planner.npz", events=events, beats=np.minimum(beats, len(contexts) - 1), contexts=contexts)
+    np.savez(folder / "planner.npz", notes=notes, contexts=planner_contexts(clip.heard, chart))
     return f"{found.part}: {figures}", True
 
 

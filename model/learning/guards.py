@@ -22,7 +22,7 @@ from model.adapters.rack import FADE_STEPS, AdapterRack
 from model.adapters.training import merge
 from model.corpus.notes import Notes
 from model.generator.models import Models, load_models
-from model.learning.examples import Example
+from model.learning.examples import Example, planner_pieces
 from model.learning.losses import held_out_losses
 from model.learning.memorising import first_codes, notes_guard, sound_guard
 from model.learning.prepare import Prepared
@@ -133,7 +133,7 @@ def check_adapter(
     rack.load(folder)
     name = adapter.manifest.name
     plans = "planner" in adapter.manifest.networks
-    pieces = [piece for example in prepared.training if plans and (piece := example.planner_piece()) is not None]
+    pieces = planner_pieces(prepared.training) if plans else []
     known = Clips(_chosen(prepared.training, extent.clips), _chosen(pieces, extent.clips))
     whole = (extent.free_s + extent.case_s * len(extent.cases) + extent.clip_s * len(known.examples)) * 2 + extent.unharmed_s
     clock = _Clock(tell, round(whole * FRAME_RATE))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from model.generator.planner import Planner
 from model.generator.player import Player
+from model.learning import examples
 from model.learning.losses import held_out_planner, held_out_player, planner_loss, player_loss
 from model.learning.prepare import Prepared
 from model.learning.recipe import Recipe
@@ -90,5 +91,5 @@ class PlannerLesson:
 
 def planner_pieces(prepared: Prepared) -> list[PlannerPiece]:
     """Of the training clips; none where there are too few notes in all."""
-    pieces = [piece for example in prepared.training if (piece := example.planner_piece()) is not None]
+    pieces = examples.planner_pieces(prepared.training)
     return pieces if sum(len(piece.events) for piece in pieces) >= LEAST_EVENTS else []

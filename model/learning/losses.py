@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from model.generator.events import REST
 from model.generator.planner import Planner
 from model.generator.player import Player
-from model.learning.examples import Example
+from model.learning.examples import Example, planner_pieces
 
 if TYPE_CHECKING:
     from model.learning.prepare import Prepared
     from model.training.planner import Item as PlannerItem
+    from model.training.planner import PlannerPiece
     from model.training.player import Item
 
 BATCH: Final = 4
@@ -104,7 +105,7 @@ def held_out_player(player: Player, prepared: Prepared) -> float:
 
 def held_out_planner(planner: Planner, prepared: Prepared) -> float:
     """The planner's part of `held_out_losses`; nan where no held-out clip has sure notes on a sure chart."""
-    pieces = [crop for example in prepared.held_out for crop in _planner_crops(example)]
+    pieces = [crop for piece in planner_pieces(prepared.held_out) for crop in _planner_crops(piece)]
     if not pieces:
         return math.nan
     with _judging(planner):
@@ -165,10 +166,7 @@ def _padded(crop: Item, steps: int) -> Item:
     return np.pad(codes, more), np.pad(controls, more), np.pad(plan, more), before, style
 
 
-def _planner_crops(example: Example) -> list[PlannerItem]:
-    piece = example.planner_piece()
-    if piece is None:
-        return []
+def _planner_crops(piece: PlannerPiece) -> list[PlannerItem]:
     out: list[PlannerItem] = []
     for start, end in _stretches(len(piece.events), EVENTS):
         events = piece.events[start:end].copy()

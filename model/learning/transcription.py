@@ -66,7 +66,7 @@ def available() -> bool:
     return transcribe.available()
 
 
-def transcribe_solo(audio: NDArray[Any], rate: int, heard: Heard) -> Transcription | None:
+def transcribe_solo(audio: NDArray[Any], rate: int, heard: Heard, lead_s: float = 0.0) -> Transcription | None:
     """Notes of a clip in which piano, bass or horn plays alone for sure; None otherwise, and where no ear is installed.
 
     Beats are those that were heard; where they are not, the fields beat and length count half seconds.
@@ -75,6 +75,7 @@ def transcribe_solo(audio: NDArray[Any], rate: int, heard: Heard) -> Transcripti
         audio: shape [frames] or [frames, channels].
         rate: frames a second.
         heard: what is known of the clip.
+        lead_s: what the sound has before the clip; it may go on after it, too, so that notes at both ends are heard right.
     """
     part = heard.solo
     if part not in RANGES or not available():
@@ -82,12 +83,17 @@ def transcribe_solo(audio: NDArray[Any], rate: int, heard: Heard) -> Transcripti
     low, high = RANGES[part]
     times, sounding, onset_share = transcribe.posteriors(audio, rate)
     found = join_repeats(transcribe.track_notes(times, sounding, onset_share), times, sounding, onset_share)
-    found = found[(found["pitch"] >= low) & (found["pitch"] <= high) & (found["start"] < len(audio) / rate)]
-    found = found[found["amplitude"] >= WEAKEST[part]]
-    onsets = onset_times(onset_strength(audio, rate))
+    found = found[(found["pitch"] >= low) & (found["pitch"] <= high) & (found["amplitude"] >= WEAKEST[part])]
+    levels = note_levels(audio, rate, found)
+    found["start"] -= lead_s
+    found["end"] -= lead_s
+    inside = (found["start"] >= -0.02) & (found["start"] < heard.seconds)
+    found, levels = found[inside], levels[inside]
+    onsets = onset_times(onset_strength(audio, rate)) - lead_s
+    onsets = onsets[(onsets >= 0) & (onsets < heard.seconds)]
     near = [bool((np.abs(found["start"] - onset) < ONSET_S).any()) for onset in onsets] if len(found) else []
     return Transcription(
-        notes_of(found, PARTS.index(part), heard, note_levels(audio, rate, found)),  # type: ignore[arg-type]
+        notes_of(found, PARTS.index(part), heard, levels),  # type: ignore[arg-type]
         part,
         float(found["amplitude"].mean()) if len(found) else 0.0,
         float(np.mean(near)) if near else 0.0,

@@ -14,6 +14,7 @@ from jamd.contract.errors import UsageError
 from model.adapters.training import load_lora
 from model.conditioning import CONTROL_WIDTH
 from model.config import PlannerConfig, PlayerConfig
+from model.corpus.notes import NOTE_DTYPE
 from model.generator.events import CONTEXT_WIDTH
 from model.generator.planner import Planner
 from model.generator.player import HISTORY, Player
@@ -56,9 +57,12 @@ def make_example(folder: Path, seed: int, held_out: bool) -> Example:
     np.save(folder / "before.npy", np.full((HISTORY, 2), -1, np.int16))
     np.save(folder / "controls.npy", np.zeros((STEPS, CONTROL_WIDTH), np.float32))
     np.save(folder / "styles.npy", np.zeros((0, 512), np.float32))
-    events = np.tile([[1, 0, 0, 60, 4, 2], [0, 6, 0, 64, 4, 2]], (80, 1))
-    np.savez(folder / "planner.npz", events=events, beats=np.arange(160) // 2, contexts=np.zeros((80, CONTEXT_WIDTH), np.float32))
-    (folder / "about.json").write_text(json.dumps({"held_out": held_out, "tempo": 120.0, "parts": ["piano"]}))
+    notes = np.zeros(160, NOTE_DTYPE)
+    notes["pitch"], notes["velocity"], notes["length"] = np.tile([60, 64], 80), 40, 0.1
+    notes["beat"] = np.arange(160) // 2 + np.tile([0.0, 0.125], 80)
+    np.savez(folder / "planner.npz", notes=notes, contexts=np.zeros((81, CONTEXT_WIDTH), np.float32))
+    about = {"held_out": held_out, "tempo": 120.0, "parts": ["piano"], "file": folder.name, "start_s": 0.0, "bar_s": 0.0, "per_bar": 4}
+    (folder / "about.json").write_text(json.dumps(about))
     return Example(folder)
 
 
