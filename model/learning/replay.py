@@ -19,6 +19,7 @@ from jamd.contract.units import FRAME_SAMPLES, PARTS
 from model.conditioning import Floats
 from model.corpus.songs import make_chart
 from model.generator.clip import ClipRender, ClipRequest, frames_of_bars
+from model.generator.events import PARTS_OFFSET
 from model.generator.models import Models
 from model.generator.planner import PlannerCore, Sampling
 from model.generator.player import HISTORY
@@ -61,6 +62,11 @@ class ReplayPiece:
             before[-len(known) :, : self.codes.shape[1]] = known
         cut = slice(start, start + steps)
         return codes, self.controls[cut].copy(), self.roll[cut].copy(), before, np.zeros(512, np.float32)
+
+    @property
+    def line_up(self) -> tuple[bool, ...]:
+        """Who plays, in the order of PARTS."""
+        return tuple(bool(on) for on in self.contexts[0, PARTS_OFFSET : PARTS_OFFSET + len(PARTS)] > 0.5)
 
     def planner_piece(self) -> PlannerPiece:
         return PlannerPiece(self.events, np.arange(len(self.events)), self.contexts)
