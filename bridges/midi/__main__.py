@@ -30,7 +30,6 @@ LOOK_S: Final = 0.25
 """How often the ports are listed."""
 SETTLE_S: Final = 0.1
 """An output's first messages wait for so long: JACK connects it within a few cycles, and what is sent before is lost."""
-CONNECT_S: Final = 1.0
 LAST_S: Final = 0.05
 """JACK is given so long to take an output's last messages."""
 UNANSWERED: Final = 4
@@ -183,7 +182,7 @@ def _write(data: bytes) -> None:
         data = data[os.write(1, data) :]
 
 
-def run(wanted: dict[str, list[str]]) -> int:
+def run(wanted: dict[str, Any]) -> int:
     """Until standard input ends, or the JACK server does."""
     api = _api()
     inputs = [_Port("input", index, name) for index, name in enumerate(wanted["inputs"])]
@@ -197,7 +196,7 @@ def run(wanted: dict[str, list[str]]) -> int:
             look_at = now + LOOK_S
             _write(pack(Frame.ALIVE, 0))
             if server is None:
-                signal.setitimer(signal.ITIMER_REAL, CONNECT_S)  # a server that is just starting may never answer: this ends us
+                signal.setitimer(signal.ITIMER_REAL, wanted["connect_s"])  # a server that is just starting may never answer: this ends us
                 try:
                     server = _Server(api)
                 except (rtmidi.RtMidiError, SystemError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -16,7 +17,12 @@ from typing import Final, Literal
 from bridges.midi.frames import LARGEST, Frame, Unpacker, pack
 
 SILENCE_S: Final = 5.0
-"""The process is taken for hung when nothing has come from it for so long."""
+"""The process is taken for hung when nothing has come from it for so long, once it runs."""
+START_S: Final = 60.0
+"""It may take so long to start: a machine that is busy loads Python slowly."""
+CONNECT_S: Final = (1.0, 4.0)
+"""It waits so long for an answer of the JACK server, at first and at most: twice as long each time that none came, for a server may be
+slow. Less than SILENCE_S, for it says nothing meanwhile."""
 AGAIN_S: Final = 0.25
 AGAIN_LONGEST_S: Final = 8.0
 SERVER_GONE: Final = 3
@@ -63,7 +69,7 @@ class MidiPorts:
                  on_change: Callable[[str], None], on_port: Callable[[PortChange], None] | None = None,
                  avoid: Sequence[str] = ("DAW", "Notes")) -> None:  # fmt: skip
         self._inputs, self._outputs = list(dict.fromkeys(inputs)), list(dict.fromkeys(outputs))
-        self._wanted = json.dumps({"inputs": self._inputs, "outputs": self._outputs, "avoid": list(avoid)})
+        self._wanted = {"inputs": self._inputs, "outputs": self._outputs, "avoid": list(avoid)}
         self._handler, self._on_change, self._on_port = handler, on_change, on_port
         self._lock = threading.Lock()
         self._polling = threading.Lock()
@@ -71,7 +77,10 @@ class MidiPorts:
         self._open: dict[tuple[str, str], PortChange] = {}
         self._told: set[tuple[str, str]] = set()
         self._heard = 0.0
+        self._runs = False
+        """It has said something since it was started."""
         self._again, self._wait = 0.0, AGAIN_S
+        self._connect = CONNECT_S[0]
         self._closed = False
         self.poll()
 
@@ -90,18 +99,26 @@ class MidiPorts:
             if process is None:
                 if now >= self._again and not self._closed:
                     self._start(now)
-            elif process.poll() is None and now - self._heard > SILENCE_S:
+            elif process.poll() is None and now - self._heard > (SILENCE_S if self._runs else START_S) and not self._unread(process):
                 self._on_change("MIDI ports: their process hangs and is started again")
                 process.kill()
         finally:
             self._polling.release()
 
+    def _unread(self, process: subprocess.Popen[bytes]) -> bool:
+        """Whether it has said something that our thread has not got round to."""
+        with self._lock:
+            if self._process is not process or process.stdout is None:
+                return True
+            return bool(select.select([process.stdout], [], [], 0.0)[0])
+
     def _start(self, now: float) -> None:
-        process = subprocess.Popen([sys.executable, "-m", "bridges.midi", self._wanted], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        wanted = json.dumps(self._wanted | {"connect_s": self._connect})
+        process = subprocess.Popen([sys.executable, "-m", "bridges.midi", wanted], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    bufsize=0)  # fmt: skip
         assert process.stdin is not None
         os.set_blocking(process.stdin.fileno(), False)
-        self._heard = now
+        self._heard, self._runs = now, False
         with self._lock:
             self._process = process
         threading.Thread(target=self._read, args=(process,), name="midi-ports", daemon=True).start()
@@ -111,7 +128,7 @@ class MidiPorts:
         began = time.monotonic()
         unpacker = Unpacker()
         while data := process.stdout.read(65536):
-            self._heard = time.monotonic()
+            self._heard, self._runs = time.monotonic(), True
             for kind, index, content in unpacker.feed(data):
                 if kind == Frame.MESSAGE:
                     self._handler(self._inputs[index], content)
@@ -130,9 +147,10 @@ class MidiPorts:
             self._change(PortChange(change.direction, change.name, change.port, "gone"))
         if status == SERVER_GONE:
             self._on_change("MIDI ports: the JACK server has gone; they open again when it is back")
-            self._wait = AGAIN_S
+            self._wait, self._connect = AGAIN_S, CONNECT_S[0]
         elif status == -signal.SIGALRM:  # the JACK server did not answer, as when it is just starting
             self._wait = AGAIN_S
+            self._connect = min(2 * self._connect, CONNECT_S[1])
         else:
             self._on_change(f"MIDI ports: their process ended with status {status} and is started again")
             lived = time.monotonic() - began > 2 * AGAIN_LONGEST_S

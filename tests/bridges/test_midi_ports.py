@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -194,7 +196,7 @@ def test_messages_at_line_rate_all_come(
     time.sleep(0.1)
     sent = [bytes([0xB0, number % 120, number // 120]) for number in range(2000)]
     shares = []
-    for _ in range(3):  # JACK waits for 50 ms at most: a machine that stalls is given another try
+    for _ in range(3):  # JACK waits for ten times two periods, 53 ms, for a client: a machine that stalls longer is given another try
         listener.heard.clear()
         for index, message in enumerate(sent):  # 1,000 messages of three bytes a second is what a MIDI cable carries
             there.out.send_message(list(message))
@@ -273,6 +275,60 @@ def test_a_process_that_dies_or_hangs_is_started_again(
     listener.wait(lambda: listener.is_open("input", pads), 10, "its return")
     assert process.poll() is not None
     assert any("started again" in line for line in listener.lines)
+
+
+def python_that(folder: Path, *lines: str) -> str:
+    """A shell script to run in Python's place."""
+    path = folder / "python"
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_slow_start_is_not_taken_for_a_hang(
+    listen: Callable[[Sequence[str], Sequence[str]], Listener], device: Callable[[str], Device], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("bridges.midi.ports.SILENCE_S", 1.0)
+    monkeypatch.setattr(sys, "executable", python_that(tmp_path, "sleep 2.5", f'exec {sys.executable} "$@"'))
+    device(pads := name())
+    listener = listen([pads], [])
+    listener.wait(lambda: listener.lines, 30, "anything")
+    assert listener.is_open("input", pads), listener.lines
+
+
+def test_a_process_that_never_starts_is_started_again(
+    listen: Callable[[Sequence[str], Sequence[str]], Listener], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridges.midi.ports.START_S", 0.3)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", python_that(tmp_path, "exec sleep 60"))
+        listener = listen([name()], [])
+    listener.wait(lambda: any("started again" in line for line in listener.lines), 10, "its end")
+
+
+def test_what_was_said_and_not_yet_read_is_no_silence(jack_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that reads may wait for its turn, or for a handler."""
+    lines: list[str] = []
+    held, go = threading.Event(), threading.Event()
+
+    def hold(change: PortChange) -> None:
+        held.set()
+        go.wait(30)
+
+    monkeypatch.setattr("bridges.midi.ports.SILENCE_S", 0.5)
+    ports = MidiPorts([name()], [], lambda port, message: None, lines.append, hold)
+    try:
+        wait_until(held.is_set, 30, "the first look")
+        wait_until(lambda: ports._process is not None and select.select([ports._process.stdout], [], [], 0.0)[0], 10, "a sign of life")
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            ports.poll()
+            time.sleep(0.02)
+        assert not any("hangs" in line for line in lines)
+    finally:
+        go.set()
+        ports.close()
 
 
 def test_the_ports_end_with_their_owner(jack_server: str) -> None:
