@@ -17,12 +17,11 @@ from model.metrics import musicnn, transcribe
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with the adapter `ann`, and a minute of plucked tones in `playing`; no ear beside what the project brings."""
+    """A home with the adapter `ann`, and a minute of plucked tones in `playing`; no ear beside the project's and its extras'."""
     models = tiny_models(compiled=True)
     monkeypatch.setenv("JAMD_HOME", str(tmp_path))
     monkeypatch.setattr("model.generator.models.load_models", lambda *_, **__: models)
     monkeypatch.setattr(musicnn, "available", lambda: False)
-    monkeypatch.setattr(transcribe, "available", lambda: False)
     write_random(tmp_path / "adapters", models, "ann", 1)
     rng = np.random.default_rng(0)
     time = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
@@ -47,7 +46,7 @@ def test_base_against_adapter(home: Path, capsys: pytest.CaptureFixture[str]) ->
     assert printed.err == ""
     assert found["adapter"] == "ann" and found["reference"]["clips"] >= 4
     assert any("piano+bass" in line for line in found["about"])
-    assert any("musicnn" in line for line in found["skipped"])
+    assert any("musicnn" in line for line in found["skipped"]) and not any("transcriber" in line for line in found["skipped"])
     spectral = found["measures"]["mel spectral distance"]
     base, ann = spectral["values"]["base"], spectral["values"]["ann"]
     assert base["low"] <= base["value"] <= base["high"] and ann["value"] != base["value"]
@@ -56,12 +55,18 @@ def test_base_against_adapter(home: Path, capsys: pytest.CaptureFixture[str]) ->
     assert sorted(path.name for path in (home / "kept").iterdir()) == ["ann-01.wav", "ann-02.wav", "base-01.wav", "base-02.wav"]
 
 
-def test_strength_0_is_the_base(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_strength_0_is_the_base_and_no_notes_are_heard_without_a_transcriber(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcribe, "available", lambda: False)
     assert evaluate(home, "--strength", "0") == 0
     text = capsys.readouterr().out
     assert text.startswith("ann at strength 0 beside base")
     assert "distance to the player, base being 1: ann 1 (1 to 1)" in text
     assert "left out: FAD by musicnn" in text
+    assert "chart fit, memorising: no transcriber" in text
+    (fit,) = (line for line in text.splitlines() if line.startswith("chart fit"))
+    assert not any(letter.isdigit() for letter in fit)
     rows = [line for line in text.splitlines() if line.startswith(("mel spectral", "audio feature", "tempo deviation", "closest"))]
     assert len(rows) == 4 and all("  same  " in row for row in rows)
 

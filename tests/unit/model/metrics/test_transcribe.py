@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -46,7 +48,7 @@ def test_nothing_sounds_in_silence() -> None:
 
 def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     transcribe._session.cache_clear()
-    monkeypatch.setattr(transcribe, "network_path", lambda: None)
+    monkeypatch.setattr(transcribe, "NETWORK", Path("nowhere.onnx"))
     with pytest.raises(FailureError, match="pip install"):
         transcribe.transcribe(np.zeros(RATE, np.float32), RATE)
 
