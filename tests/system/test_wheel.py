@@ -40,6 +40,8 @@ def unpacked(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+UNCOMPILED = {"NUMBA_DISABLE_JIT": "1"}
+"""Compiling anew takes half a minute and says nothing of what is in the wheel."""
 RUN = """
 import contextlib, importlib, io, json, sys
 from jamd.control.midi.pads import devices
@@ -64,13 +66,16 @@ def test_wheel_has_every_file(source: Path, unpacked: Path) -> None:
     assert {name for name in there if ".dist-info/" not in name} == wanted
     assert {f"{name}/py.typed" for name in PACKAGES} <= there
     assert any(name.endswith("licenses/LICENSE") for name in there)
+    network = {f"model/weights/basic-pitch/{name}" for name in ("nmp.onnx", "LICENSE", "NOTICE")}
+    assert network <= there, "the network that hears notes, with its licence"
+    assert "tui/web/page.html" in there
 
 
 def test_program_runs_from_the_wheel(unpacked: Path, tmp_path: Path) -> None:
     """A fresh Python with the wheel in front of its path: the script's entry point works, and finds weights, pads and shipped adapters."""
     (entry,) = unpacked.glob("*.dist-info/entry_points.txt")
     script = entry.read_text().split("jamd = ")[1].split()[0]
-    environment = os.environ | {"PYTHONPATH": str(unpacked), "JAMD_HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PYTHONPATH": str(unpacked), "JAMD_HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"} | UNCOMPILED
     done = subprocess.run([sys.executable, "-c", RUN, script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     place, version, table, adapters, pads, player = json.loads(done.stdout)
