@@ -4,7 +4,8 @@ Tensors are called `player.blocks.3.qkv.lora_A` [rank, inputs] and `.lora_B` [ou
 for the cross-attention before block 0, the same for `planner.`. What they add is strength * alpha / rank * lora_B lora_A. One with
 `dora` in its manifest has `.gain` [outputs] beside them, by which each row of the base is multiplied: 1 + strength * (gain - 1).
 `style` [512], if there, is the embedding of its player; `colour`, if there, is what strength times is added to the gains of the tones
-(`model.codec.tones`): the sound of the player's instrument and room.
+(`model.codec.tones`): the sound of the player's instrument; `room` [4], if there, is what goes on sounding between the notes
+(`model.layers.room`), pedal and walls.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from torch import Tensor
 from jamd.contract.errors import AdapterError
 from model.checkpoint import file_hash
 from model.layers.lowrank import COLUMNS
+from model.layers.room import check_room
 
 TENSORS: Final = "adapter.safetensors"
 MANIFEST: Final = "manifest.json"
@@ -36,6 +38,7 @@ LARGEST: Final = 64 << 20
 """Bytes of an adapter's tensors."""
 STYLE: Final = "style"
 COLOUR: Final = "colour"
+ROOM: Final = "room"
 LOUDEST: Final = 8.0
 """Natural logarithm of a gain that a colour may ask for."""
 LARGEST_GAIN: Final = 256.0
@@ -100,6 +103,8 @@ class Adapter:
     """Shape: [512], unit length."""
     colour: Tensor | None = None
     """Shape: [`gains_width` of the tones], natural logarithms."""
+    room: Tensor | None = None
+    """Shape: [4], as `model.layers.room.PARAMS` names them."""
 
     @property
     def parts(self) -> list[str]:
@@ -123,7 +128,9 @@ def check_name(name: str) -> str:
     return name
 
 
-def check_tensors(manifest: Manifest, tensors: Mapping[str, Tensor], style: Tensor | None = None, colour: Tensor | None = None) -> None:
+def check_tensors(
+    manifest: Manifest, tensors: Mapping[str, Tensor], style: Tensor | None = None, colour: Tensor | None = None, room: Tensor | None = None
+) -> None:
     """Raises: AdapterError: names, shapes, types or values are not what the format says."""
 
     def damaged(what: str) -> AdapterError:
@@ -165,6 +172,8 @@ def check_tensors(manifest: Manifest, tensors: Mapping[str, Tensor], style: Tens
         raise damaged(f"its style is not {STYLE_WIDTH} finite numbers")
     if colour is not None and (colour.ndim != 1 or not bool((colour.abs() <= LOUDEST).all())):  # what is not finite is not below either
         raise damaged(f"its colour is not a row of numbers up to {LOUDEST:g}")
+    if room is not None and not check_room(room.detach().float().cpu().numpy()):
+        raise damaged("its room is not one")
 
 
 def write_adapter(root: Path, adapter: Adapter, *, replace: bool = False) -> Path:
@@ -174,7 +183,7 @@ def write_adapter(root: Path, adapter: Adapter, *, replace: bool = False) -> Pat
         AdapterError: there is one of this name and `replace` is not asked for, or it is not fit to be written.
     """
     name = check_name(adapter.manifest.name)
-    check_tensors(adapter.manifest, adapter.tensors, adapter.style, adapter.colour)
+    check_tensors(adapter.manifest, adapter.tensors, adapter.style, adapter.colour, adapter.room)
     folder = root / name
     if folder.exists() and not replace:
         raise AdapterError(f"there is an adapter {name!r} in {root} already", code="exists")
@@ -186,6 +195,8 @@ def write_adapter(root: Path, adapter: Adapter, *, replace: bool = False) -> Pat
             tensors[STYLE] = adapter.style.detach().float().cpu().contiguous()
         if adapter.colour is not None:
             tensors[COLOUR] = adapter.colour.detach().float().cpu().contiguous()
+        if adapter.room is not None:
+            tensors[ROOM] = adapter.room.detach().float().cpu().contiguous()
         save_file(tensors, str(fresh / TENSORS), metadata={"format": "jamd-adapter"})
         if (fresh / TENSORS).stat().st_size > LARGEST:
             raise AdapterError(f"adapter {name} is larger than {LARGEST >> 20} MB", code="oversized")
@@ -262,9 +273,9 @@ def read_adapter(folder: Path) -> Adapter:
     tensors = read_tensors(folder / TENSORS)
     if file_hash(folder / TENSORS) != manifest.tensors_hash:
         raise AdapterError(f"adapter {manifest.name}: the tensors are not those that its manifest was written for", code="damaged")
-    style, colour = tensors.pop(STYLE, None), tensors.pop(COLOUR, None)
-    check_tensors(manifest, tensors, style, colour)
-    return Adapter(manifest, tensors, None if style is None else style.float(), None if colour is None else colour.float())
+    style, colour, room = (tensors.pop(name, None) for name in (STYLE, COLOUR, ROOM))
+    check_tensors(manifest, tensors, style, colour, room)
+    return Adapter(manifest, tensors, *(None if one is None else one.float() for one in (style, colour, room)))
 
 
 def list_adapters(root: Path) -> list[Listed]:

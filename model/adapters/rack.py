@@ -55,6 +55,7 @@ class Entry:
     state: AdapterState
     manifest: Manifest | None = None
     style: NDArray[np.float32] | None = None
+    room: NDArray[np.float32] | None = None
     """Of its player. Shape: [512]."""
     error: str = ""
     """Why it could not be loaded last."""
@@ -176,6 +177,7 @@ class AdapterRack:
         with self._lock:
             entry.folder, entry.manifest, entry.staged, entry.nbytes, entry.error = folder, adapter.manifest, staged, bytes_of(staged), ""
             entry.style = None if adapter.style is None else adapter.style.numpy()
+            entry.room = None if adapter.room is None else adapter.room.numpy()
             self._set_state(name, AdapterState.READY)
         return name
 
@@ -196,7 +198,7 @@ class AdapterRack:
             if entry.state is AdapterState.STAGING:
                 raise AdapterError(f"adapter {name} is being loaded", code="busy")
             self._refuse_held(name)
-            entry.staged, entry.nbytes, entry.style = None, 0, None
+            entry.staged, entry.nbytes, entry.style, entry.room = None, 0, None, None
             self._set_state(name, AdapterState.REGISTERED)
 
     # --- playing
@@ -280,9 +282,10 @@ class AdapterRack:
         self._lean()
 
     def _lean(self) -> None:
-        """To the styles of the set that sounds."""
-        mix = [(self._entries[name].style, value) for name, value in self._mixes[self._sounding]]
-        self.models.own.lean(mix, self.models.style_width)
+        """To the styles and rooms of the set that sounds."""
+        mix = [(self._entries[name], value) for name, value in self._mixes[self._sounding]]
+        self.models.own.lean([(entry.style, value) for entry, value in mix], self.models.style_width)
+        self.models.room.follow((entry.room, value) for entry, value in mix)
 
     def _aim(self, bank: int) -> None:
         """Fade a bank from what is heard of it to its strengths, or to nothing."""

@@ -25,6 +25,7 @@ from model.generator.planner import Planner, PlannerCore, TorchPlannerCore
 from model.generator.player import Player
 from model.generator.voice import CompiledVoice, TorchVoice, Voice
 from model.layers.nf4 import to_nf4
+from model.layers.room import OwnRoom
 from model.style.encoder import StyleEncoder, blend
 from model.style.own import OwnStyle
 from model.style.words import Style, read_style
@@ -62,6 +63,9 @@ class Models:
 
     own: OwnStyle = field(default_factory=OwnStyle, repr=False, compare=False)
     """Of the adapters that sound, which play by it where no style is asked for."""
+
+    room: OwnRoom = field(default_factory=OwnRoom, repr=False, compare=False)
+    """Of the adapters that sound: their players' pedal and walls."""
 
     frames: list[Frame] = field(default_factory=list, repr=False, compare=False)
     """Of streams that have ended or are to come; on CUDA each with its graph."""

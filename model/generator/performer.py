@@ -23,6 +23,7 @@ from model.generator.models import Models
 from model.generator.planner import PlanStream, Sampling
 from model.generator.situation import Situation
 from model.layers.excitation import DRUM_RINGS_S, RELEASED_S, excite
+from model.layers.room import Room
 from model.style.words import Style
 
 HELD_S = 3600.0
@@ -59,6 +60,7 @@ class Performer:
         self._active = np.zeros(0, NOTE_DTYPE)
         self._primed = False
         self._gain = 1.0
+        self._room = Room()
         self._style: Style | None = None
         self._own: NDArray[np.float32] | None = None
         self._embedding: NDArray[np.float32] | None = None
@@ -229,7 +231,7 @@ class Performer:
             excitation,
         )  # fmt: skip
         self.steps += 1
-        return self._tacet(block, any(self.situation.parts_at(beat)))
+        return self._tacet(self._room(block, self.models.room.params), any(self.situation.parts_at(beat)))
 
     def _tacet(self, block: NDArray[np.float32], on: bool) -> NDArray[np.float32]:
         """With no part on nothing sounds: the last notes ring out, then silence. Shape: [frames, 2]."""

@@ -87,6 +87,12 @@ class Example:
         return np.load(path) if path.exists() else None
 
     @cached_property
+    def orders(self) -> Floats | None:
+        """Levels of the recording in bands, from the softest moment to the loudest (`model.evaluate.personal.spectrum`), in dB."""
+        path = self.folder / "orders.npy"
+        return np.load(path) if path.exists() else None
+
+    @cached_property
     def styles(self) -> Floats:
         """Style embeddings of stretches of the clip. Shape: [n, style width]; n is 0 without a style encoder."""
         return np.load(self.folder / "styles.npy")  # type: ignore[no-any-return]
@@ -136,6 +142,11 @@ class Planned:
     """Where the first bar begins, in seconds of the recording."""
     per_bar: int
 
+    def beats_before(self, example: Example) -> int:
+        """Whole beats of the first bar that lie before the clip."""
+        tempo = float(example.about["tempo"])
+        return max(int((float(example.about["start_s"]) - self.bar_s) * tempo / 60.0 + EARLY), 0) if tempo > 0 else 0
+
     def ends_at(self, tempo: float) -> float:
         """Where the bar after the last one begins, in seconds of the recording."""
         return self.bar_s + (len(self.contexts) - 1) * 60.0 / tempo
@@ -156,7 +167,8 @@ def planner_pieces(examples: Sequence[Example]) -> list[PlannerPiece]:
             runs.append([(example, planned)])
     out = []
     for run in runs:
-        notes, contexts, beat = [], [], 0
+        skipped = run[0][1].beats_before(run[0][0])  # of the first bar, what the clip does not have is no rest
+        notes, contexts, beat = [], [], -skipped
         for _, planned in run:
             moved = planned.notes.copy()
             moved["beat"] += beat
@@ -164,7 +176,7 @@ def planner_pieces(examples: Sequence[Example]) -> list[PlannerPiece]:
             notes.append(moved)
             contexts.append(planned.contexts[:-1])
         contexts.append(run[-1][1].contexts[-1:])
-        rows = np.concatenate(contexts)
+        rows = np.concatenate(contexts)[skipped:]
         events, beats = encode(np.concatenate(notes))
         styles = [example.styles for example, _ in run if len(example.styles)]
         out.append(PlannerPiece(events, np.minimum(beats, len(rows) - 1), rows, (), np.concatenate(styles) if styles else None))
@@ -193,6 +205,7 @@ def write_example(clip: Clip, folder: Path, codec: Codec, style: StyleEncoder | 
     """
     import torch
 
+    from model.evaluate.personal.spectrum import hear_spectrum, levelled
     from model.generator.player import HISTORY
 
     sound, lead = audio_with_lead(clip)
@@ -211,11 +224,14 @@ def write_example(clip: Clip, folder: Path, codec: Codec, style: StyleEncoder | 
     np.save(folder / "before.npy", before)
     np.save(folder / "controls.npy", controls)
     np.save(folder / "styles.npy", embed(sound, style))
+    np.save(folder / "orders.npy", hear_spectrum(levelled(sound)).orders.astype(np.float32))
     plan, planner = _write_plan(clip, folder)
+    chart = heard_chart(clip.heard)
     about = {
         "file": str(clip.recording.path), "piece": clip.piece, "start_s": clip.start_s, "end_s": clip.end_s, "gain": clip.gain,
         "held_out": clip.held_out, "given": given, "heard": clip.heard.line(), "key": clip.heard.key, "tempo": clip.heard.tempo,
         "parts": _names(clip.heard.parts), "bar_s": clip.start_s + bar_start(clip.heard), "per_bar": clip.heard.per_bar,
+        "chart": "" if chart is None else chart.text(),
         "plan": plan, "planner": planner, "remarks": list(clip.remarks), "steps": len(codes),
     }  # fmt: skip
     (folder / "about.json").write_text(json.dumps(about, indent=1))

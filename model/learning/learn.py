@@ -30,6 +30,7 @@ from model.learning.recipe import Recipe
 from model.learning.replay import SECONDS as REPLAY_S
 from model.learning.replay import load_replay
 from model.learning.report import write_report
+from model.learning.room import fit_room
 from model.learning.told import Told
 from model.learning.training import Fitted, Interrupted, Progress, Tell, Trainer
 
@@ -141,11 +142,16 @@ def learn(
         sound = fit_colour(playing, whole, prepared, recipe.seed, say("sound")) if order.device == "cpu" else None
     if sound is not None:
         fitted.append(sound[1])
-        adapter = _adapter(order, recipe, prepared, whole, fitted, colour=sound[0])
+        adapter = _adapter(order, recipe, prepared, whole, fitted, sound=(sound[0], None))
+    with auditions.playing_with(adapter):
+        around = fit_room(playing, whole, prepared, recipe.seed, say("sound"))
+    if around is not None:
+        fitted.append(around[1])
+        adapter = _adapter(order, recipe, prepared, whole, fitted, sound=(adapter.colour, around[0]))
     draft = write_adapter(work / "draft", adapter, replace=True)
     auditions.play(adapter, "end", sum(one.seconds for one in fitted) / 60)
     guards = check_adapter(playing, draft, prepared, seed=recipe.seed, progress=say("checking"), extent=extent)
-    adapter = _adapter(order, recipe, prepared, whole, fitted, guards, adapter.colour)
+    adapter = _adapter(order, recipe, prepared, whole, fitted, guards, (adapter.colour, adapter.room))
     folder = write_adapter(adapters, adapter, replace=replace_old)
     (work / "manifest.json").write_bytes((folder / "manifest.json").read_bytes())
     report = write_report(work, work / "report.html")
@@ -166,9 +172,9 @@ def _adapter(
     whole: Models,
     fitted: list[Fitted],
     guards: dict[str, Guard] | None = None,
-    colour: Tensor | None = None,
+    sound: tuple[Tensor | None, Tensor | None] = (None, None),
 ) -> Adapter:
-    """What was learnt, in the format of an adapter."""
+    """What was learnt, in the format of an adapter. `sound`: colour and room."""
     tensors = {name: tensor for one in fitted for name, tensor in one.tensors.items()}
     targets: list[Any] = sorted({name.split(".")[-2] for name in tensors})
     scores: dict[str, float] = {}
@@ -188,7 +194,7 @@ def _adapter(
         scores={name: value for name, value in scores.items() if value == value}, guards=guards or {},
     )  # fmt: skip
     style = torch.from_numpy(prepared.style) if prepared.style.any() else None
-    return Adapter(manifest, tensors, style, colour)
+    return Adapter(manifest, tensors, style, *sound)
 
 
 def _signature(order: Order, recipe: Recipe, prepared: Prepared, whole: Models) -> str:

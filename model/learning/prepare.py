@@ -25,7 +25,7 @@ from model.learning.told import Told
 if TYPE_CHECKING:
     from model.generator.models import Models
 
-VERSION: Final = 9
+VERSION: Final = 10
 """Raised whenever the same files would give something else."""
 NAME: Final = "prepared.json"
 
