@@ -28,8 +28,8 @@ def main() -> int:
     failed = 0
     for name in options.players if not options.page_only else ():
         home = options.out / name
-        record(name, home)
-        prepare([home / TRAINING], load_models("small", compiled=False), home / "material", force=True, plays=(part_of(name),))
+        told = record(name, home)
+        prepare([home / TRAINING], load_models("small", compiled=False), home / "material", force=True, plays=(part_of(name),), told=told)
         for variant in variants(options.tables):
             if (home / f"{variant.name.replace(' ', '_')}.json").is_file():
                 continue

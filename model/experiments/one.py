@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from jamd.contract.chart import parse_chart
 from jamd.contract.units import SAMPLE_RATE
 from model.adapters.format import Adapter, Manifest, write_adapter
 from model.adapters.rack import AdapterRack
 from model.evaluate.personal import Options, Render, compare, plain, read_reference, with_adapters
-from model.experiments.material import REFERENCE, part_of
+from model.experiments.material import REFERENCE, part_of, record
 from model.experiments.variants import TABLES, variants
 from model.generator.clip import ClipRequest
 from model.generator.compiled_planner import planner_weights
@@ -29,12 +30,16 @@ from model.learning.lessons import PlannerLesson, PlayerLesson, planner_pieces
 from model.learning.prepare import Prepared, load_prepared
 from model.learning.recipe import Recipe
 from model.learning.replay import load_replay
+from model.learning.room import fit_room
 from model.learning.training import Fitted, Progress, Trainer
 from model.metrics.heard import Floats
 from model.metrics.plain import plain as plain_values
 
 PLANNER_STEPS = 2.0
 """Steps of the planner for each of the player's: they are a tenth as dear."""
+
+
+_A_BAR = ClipRequest(parse_chart("| C7 |"), 120.0, SAMPLE_RATE)
 
 
 def few(prepared: Prepared, clips: int, seed: int) -> Prepared:
@@ -64,8 +69,8 @@ def train(whole: Models, prepared: Prepared, recipe: Recipe, steps: int, replay:
     return fitted
 
 
-def player_of(whole: Models, playing: Models, fitted: list[Fitted], recipe: Recipe, work: Path) -> Render:
-    """What was learnt, ready to play."""
+def player_of(whole: Models, playing: Models, fitted: list[Fitted], recipe: Recipe, work: Path, prepared: Prepared) -> Render:
+    """What was learnt, ready to play, in the room that is fitted to it."""
     if recipe.full:
         networks = {one.name: copy.deepcopy(getattr(whole, one.name)) for one in fitted}
         for one in fitted:
@@ -76,16 +81,24 @@ def player_of(whole: Models, playing: Models, fitted: list[Fitted], recipe: Reci
             models = replace(models, player=networks["player"], compiled=(player_weights(networks["player"]), playing.compiled[1]))
         if "planner" in networks:
             models = replace(models, planner=networks["planner"], compiled_planner=planner_weights(networks["planner"]))
+        found = fit_room(models, whole, prepared, recipe.seed)
+        if found is not None:
+            models.room.params = found[0].numpy()
         return plain(models)
     tensors = {name: tensor for one in fitted for name, tensor in one.tensors.items()}
     targets: list[Any] = sorted({name.split(".")[-2] for name in tensors})
     networks_learnt: list[Any] = [one.name for one in fitted]
     manifest = Manifest(
         name="variant", created="", base=whole.name, base_hash=whole.base, rank=recipe.rank, alpha=recipe.alpha, targets=targets,
-        networks=networks_learnt,
+        networks=networks_learnt, dora=recipe.dora,
     )  # fmt: skip
+    style = torch.from_numpy(prepared.style) if prepared.style.any() else None
     rack = AdapterRack(playing)
-    rack.load(write_adapter(work, Adapter(manifest, tensors), replace=True))
+    rack.load(write_adapter(work, Adapter(manifest, tensors, style), replace=True))
+    with_adapters(rack, [("variant", 1.0)])(_A_BAR)
+    found = fit_room(playing, whole, prepared, recipe.seed)
+    rack = AdapterRack(playing)
+    rack.load(write_adapter(work, Adapter(manifest, tensors, style, room=None if found is None else found[0]), replace=True))
     return with_adapters(rack, [("variant", 1.0)])
 
 
@@ -124,8 +137,8 @@ def main() -> None:
     playing = load_models("small")
     spent: dict[str, list[tuple[float, float]]] = {"base": [], "variant": []}
     players = {"base": timed(plain(playing), spent["base"])}
-    players["variant"] = timed(player_of(whole, load_models("small"), fitted, recipe, work), spent["variant"])
-    reference = read_reference([home / REFERENCE], whole.style)
+    players["variant"] = timed(player_of(whole, load_models("small"), fitted, recipe, work, prepared), spent["variant"])
+    reference = read_reference([home / REFERENCE], whole.style, told=record(options.persona, home))
     asked = Options.quick().given(samples=options.samples, seed=options.seed, parts=(part_of(options.persona),))
     found = compare(players, reference, asked, style=whole.style)
     factors = {name: sum(s for s, _ in rows[1:]) / max(sum(p for _, p in rows[1:]), 1e-9) for name, rows in spent.items()}

@@ -26,6 +26,7 @@ TABLES: Final[Mapping[str, tuple[Variant, ...]]] = {
     "method": (
         Variant("LoRA", {"precision": "float32"}),
         _STANDARD,
+        Variant("DoRA", {"dora": True}),
         Variant("full fine-tuning", {"precision": "float32", "full": True}),
     ),
     "rank": tuple(_STANDARD if rank == 8 else Variant(f"rank {rank}", {"rank": rank, "alpha": 2.0 * rank}) for rank in (2, 4, 8, 16)),
