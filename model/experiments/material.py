@@ -36,7 +36,8 @@ def part_of(name: str) -> str:
 def record(name: str, folder: Path) -> dict[Path, Told]:
     """Two folders of pieces of half a minute to a minute, by everything that this machine has; those that are there stay.
 
-    Beside each lies what is told of it, as `jamd learn` reads it. Returns the same by resolved paths.
+    Beside each lies what is told of it, as `jamd learn` reads it. Returns the same by resolved paths. Where the machine had other
+    instruments or performances when a piece was recorded, it is recorded anew: its chart may be another one.
 
     Raises:
         ValueError: nobody has this name.
@@ -54,9 +55,13 @@ def record(name: str, folder: Path) -> dict[Path, Told]:
             seed += 1
             piece = make_piece(seed, persona=persona, parts=parts, studio=studio, sources=sources)
             told[path.resolve()] = Told(piece.tempo, piece.chart, starts_s=0.0)
-            notes = f'tempo = {piece.tempo:g}\nstarts = 0.0\nchart = """\n{piece.chart.text()}\n"""\n'
-            path.with_suffix(".toml").write_text(notes)
-            if not path.is_file():
+            told_before, notes = (
+                path.with_suffix(".toml"),
+                f'tempo = {float(piece.tempo)!r}\nstarts = 0.0\nchart = """\n{piece.chart.text()}\n"""\n',
+            )
+            if not path.is_file() or not told_before.is_file() or told_before.read_text() != notes:
+                path.unlink(missing_ok=True)
+                told_before.write_text(notes)
                 audio = render_mix(piece)
                 part = path.with_suffix(".part")
                 soundfile.write(part, audio, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
