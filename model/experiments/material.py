@@ -55,13 +55,13 @@ def record(name: str, folder: Path) -> dict[Path, Told]:
             seed += 1
             piece = make_piece(seed, persona=persona, parts=parts, studio=studio, sources=sources)
             told[path.resolve()] = Told(piece.tempo, piece.chart, starts_s=0.0)
-            told_before, notes = (
+            beside, notes = (
                 path.with_suffix(".toml"),
                 f'tempo = {float(piece.tempo)!r}\nstarts = 0.0\nchart = """\n{piece.chart.text()}\n"""\n',
             )
-            if not path.is_file() or not told_before.is_file() or told_before.read_text() != notes:
+            if not path.is_file() or not beside.is_file() or beside.read_text() != notes:
                 path.unlink(missing_ok=True)
-                told_before.write_text(notes)
+                beside.write_text(notes)
                 audio = render_mix(piece)
                 part = path.with_suffix(".part")
                 soundfile.write(part, audio, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
