@@ -16,8 +16,9 @@ import psutil
 import pytest
 import soundfile
 
+from jamd.cli import main
 from model.adapters.format import write_adapter
-from model.generator.models import load_models
+from model.generator.models import Models, load_models
 from tests.conftest import wait_until
 from tests.system.conftest import Daemon
 from tests.unit.model.adapters.rig import make_adapter
@@ -25,10 +26,14 @@ from tests.unit.model.adapters.rig import make_adapter
 RATE = 48_000
 
 
+@pytest.fixture(scope="module")
+def models() -> Models:
+    return load_models("small")
+
+
 @pytest.fixture
-def adapters(tmp_path: Path) -> Path:
+def adapters(models: Models, tmp_path: Path) -> Path:
     """`ann` and `bo`, rank 4, and two that are not what they ought to be."""
-    models = load_models("small")
     root = tmp_path / "adapters"
     for seed, name in enumerate(("ann", "bo", "cut", "foreign")):
         write_adapter(root, make_adapter(models, name, seed, size=0.3, targets=("qkv", "out")))
@@ -92,45 +97,46 @@ def test_swap_blend_refuse_and_play_on(
 
 def run(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "jamd", "adapters", *words], capture_output=True, text=True, timeout=120,
+        [sys.executable, "-m", "jamd", *words], capture_output=True, text=True, timeout=120,
         env=os.environ | {"JAMD_HOME": str(tmp_path)},
     )  # fmt: skip
 
 
-def test_command_line(tmp_path: Path, adapters: Path) -> None:
-    rows = {row["name"]: row for row in json.loads(run(tmp_path, "list", "--json").stdout)}
+def test_command_line(tmp_path: Path, adapters: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = {row["name"]: row for row in json.loads(run(tmp_path, "adapters", "list", "--json").stdout)}
     assert {"ann", "bo", "cut", "foreign"} <= set(rows)
     assert rows["ann"]["rank"] == 4
-    shown = json.loads(run(tmp_path, "show", "ann").stdout)
-    assert shown["parameters"] > 0
-    done = run(tmp_path, "show", "cut")
-    assert (done.returncode, done.stderr.startswith("jamd: ")) == (1, True)
+    monkeypatch.setenv("JAMD_HOME", str(tmp_path))
+
+    def said(status: int, *words: str) -> tuple[str, str]:
+        assert main(["adapters", *words]) == status, capsys.readouterr()
+        both = capsys.readouterr()
+        return both.out, both.err
+
+    assert json.loads(said(0, "show", "ann")[0])["parameters"] > 0
+    assert said(1, "show", "cut")[1].startswith("jamd: ")
     out = tmp_path / "ann.zip"
-    assert run(tmp_path, "export", "ann", str(out)).returncode == 0
-    assert run(tmp_path, "export", "ann", str(out)).returncode == 1
-    assert run(tmp_path, "import", str(out)).returncode == 1  # it is there
-    assert run(tmp_path, "import", str(out), "--name", "ann2").returncode == 0
-    assert run(tmp_path, "remove", "ann").returncode == 0
+    said(0, "export", "ann", str(out))
+    said(1, "export", "ann", str(out))
+    said(1, "import", str(out))  # it is there
+    said(0, "import", str(out), "--name", "ann2")
+    said(0, "remove", "ann")
     assert not (adapters / "ann").exists()
-    assert run(tmp_path, "import", str(out)).returncode == 0
+    said(0, "import", str(out))
     evil = tmp_path / "evil.zip"
     with zipfile.ZipFile(evil, "w") as file:
         file.writestr("../x.pkl", b"x")
-    done = run(tmp_path, "import", str(evil))
-    assert done.returncode == 1 and "does not hold an adapter" in done.stderr
-    assert run(tmp_path, "remove", "nobody").returncode == 1
+    assert "does not hold an adapter" in said(1, "import", str(evil))[1]
+    said(1, "remove", "nobody")
 
 
-def test_rendering_with_an_adapter(tmp_path: Path, adapters: Path) -> None:
+def test_rendering_with_an_adapter(tmp_path: Path, adapters: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At strength 0 the same bytes as without; else other music, of the same length."""
+    monkeypatch.setenv("JAMD_HOME", str(tmp_path))
 
     def render(name: str, *words: str) -> bytes:
         out = tmp_path / f"{name}.wav"
-        done = subprocess.run(
-            [sys.executable, "-m", "jamd", "render", "--bars", "1", "--tempo", "240", "--out", str(out), *words],
-            capture_output=True, text=True, timeout=120, env=os.environ | {"JAMD_HOME": str(tmp_path)},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        assert main(["render", "--bars", "1", "--tempo", "240", "--out", str(out), *words]) == 0
         return out.read_bytes()
 
     base = render("base")
