@@ -48,7 +48,7 @@ class Recipe:
     """Parts that a step's batch is cut into, so that less memory is needed."""
     checkpointing: bool = False
     """Compute activations again on the way back instead of keeping them."""
-    rounds: float = 24.0
+    rounds: float = 64.0
     """Times that all playing is gone through, at most."""
     patience: int = 4
     """Looks at held-out playing without gain after which it ends."""
