@@ -3,7 +3,8 @@
 How the limits were found: over two minutes the base's loudness varies by 2 LU from one ten seconds to the next, and what adapters that were
 trained as they should be lose is below 1. Their chord fit is 100 % of the base's, within 2 %; random matrices of a size that drowns the
 base's leave 50 to 75 %. The tempo of both is exact to 0.1 %, against 5 to 8 % (the most that is looked for), and onsets lie 2 to 4 ms from
-the grid, against 43 to 52; 15 leave room for players who play behind the beat. `model.learning.memorising` says it for copying.
+the grid, against 43 to 52; 15 leave room for players who play behind the beat, and a player who is looser than that may have a partner who
+is, too. `model.learning.memorising` says it for copying.
 """
 
 from __future__ import annotations
@@ -151,7 +152,7 @@ def check_adapter(
     out = _held_out(losses or _losses(models, adapter, prepared), adapter)
     out |= _memorising(base, ours, prepared, plans)
     out |= _energy(base.free, ours.free)
-    out |= _order(base.takes, ours.takes)
+    out |= _order(base.takes, ours.takes, looseness(prepared))
     frames = len(muted.audio)
     harm = float(np.abs(muted.audio - base.free.audio[:frames]).max(initial=0.0))
     return out | {"unharmed": Guard(harm == 0.0, harm, 0.0)}
@@ -251,13 +252,27 @@ def _energy(base: Take, ours: Take) -> dict[str, Guard]:
     return {"energy": Guard(fall <= FALL_LU, fall, FALL_LU), "silence": Guard(quiet <= most, quiet, most)}
 
 
-def _order(base: Sequence[Take], ours: Sequence[Take]) -> dict[str, Guard]:
-    """Chords and time."""
+def looseness(prepared: Prepared) -> float:
+    """How far the player's own onsets lie from the grid in milliseconds, over clips with sure notes on a sure chart; 0 without any."""
+    off = []
+    for example in prepared.training:
+        tempo = float(example.about["tempo"])
+        if example.notes is None or not example.about.get("chart") or tempo <= 0:
+            continue
+        onsets = np.unique(example.notes["start"]).astype(np.float64)
+        begin = float(example.about["bar_s"]) - float(example.about["start_s"])
+        grid = grid_deviation(onsets, tempo, likeliest_swing(onsets, tempo), begin)
+        off.append(grid.deviation_ms if np.isfinite(grid.deviation_ms) else 0.0)
+    return float(np.mean(off)) if off else 0.0
+
+
+def _order(base: Sequence[Take], ours: Sequence[Take], own: float) -> dict[str, Guard]:
+    """Chords and time. `own`: what the player's own looseness is."""
     fits, errors, offs = zip(*[_measures(take) for take in base], strict=True)
     our_fits, our_errors, our_offs = zip(*[_measures(take) for take in ours], strict=True)
     share = float(np.mean(our_fits)) / max(float(np.mean(fits)), 1e-9)
     error, most = max(our_errors), max(TEMPO, *errors)
-    off, far = float(np.mean(our_offs)), max(GRID_MS, GRID * float(np.mean(offs)))
+    off, far = float(np.mean(our_offs)), max(GRID_MS, GRID * float(np.mean(offs)), own)
     return {
         "chart": Guard(share >= CHART, share, CHART),
         "tempo": Guard(error <= most, error, most),
