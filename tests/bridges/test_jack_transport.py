@@ -19,7 +19,7 @@ from jamd.contract.clock import Clock
 from jamd.contract.errors import AudioError
 from jamd.contract.observation import Observation
 from jamd.control.sync.follower import Follower
-from tests.conftest import jackd, wait_until
+from tests.conftest import wait_until
 
 RATE = 48_000
 MORTAL = f"jamd-mortal-{os.getpid()}"
@@ -28,14 +28,6 @@ MORTAL = f"jamd-mortal-{os.getpid()}"
 def frame_of_us(us: float) -> float:
     """A time line of frames that began with JACK's clock."""
     return us * RATE / 1e6
-
-
-@pytest.fixture(scope="module")
-def jack_server() -> Iterator[str]:
-    """A server that waits for its clients in every cycle. Without it, a master whose thread comes too late on a busy machine leaves the
-    bars of the cycle before beside the frame of this one, and nothing that it does can help it."""
-    with jackd("--sync") as name:
-        yield name
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from jamd.contract.config import MidiConfig
 from jamd.control.midi import MidiMap
 from jamd.control.midi.bindings import Binding
 from jamd.control.midi.lights import PadLights, device_for
-from tests.conftest import jackd, wait_until
+from tests.conftest import wait_until
 
 NAME = "Launchpad X"
 DEVICE = """
@@ -93,14 +93,6 @@ class Listener:
 
     def is_open(self, direction: str, name: str) -> bool:
         return (direction, name) in self.ports.opened
-
-
-@pytest.fixture(scope="module")
-def jack_server() -> Iterator[str]:
-    """A server that waits for its clients in every cycle. Without it, a machine that gives JACK no realtime rights loses and doubles
-    messages between two clients as soon as anything else runs, however well they are handled on both sides."""
-    with jackd("--sync") as name:
-        yield name
 
 
 @pytest.fixture
