@@ -22,7 +22,8 @@ test:
 	@lint-imports
 	@status=0; export OMP_NUM_THREADS=1; \
 	$(PYTHON) -m pytest -q -n 2 --dist loadscope tests/unit tests/parity || status=$$?; \
-	$(PYTHON) -m pytest -q --ignore=tests/unit --ignore=tests/parity || status=$$?; \
+	$(PYTHON) -m pytest -q tests/bridges || status=$$?; \
+	$(PYTHON) -m pytest -q --ignore=tests/unit --ignore=tests/parity --ignore=tests/bridges || status=$$?; \
 	exit $$status
 
 bench:

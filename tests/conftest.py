@@ -82,13 +82,8 @@ def jackd(*options: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def jack_server() -> Iterator[str]:
-    """One server for all the tests, which waits for its clients in every cycle.
-
-    Without that, a machine that gives JACK no realtime rights loses and doubles messages between two clients as soon as anything else
-    runs, and a master whose thread comes too late leaves the bars of the cycle before beside the frame of this one, however well both
-    sides are written. One, because clients of this process to several servers, of which one has ended, may bring it down.
-    """
-    with jackd("--sync") as name:
+    """One server for all the tests."""
+    with jackd() as name:
         yield name
 
 
