@@ -21,9 +21,9 @@ test:
 	@mypy
 	@lint-imports
 	@status=0; export OMP_NUM_THREADS=1; \
-	$(PYTHON) -m pytest -q -n 2 --dist loadscope tests/unit tests/parity || status=$$?; \
+	$(PYTHON) -m pytest -q -n 2 --dist loadscope tests/unit tests/parity tests/system/test_learn.py || status=$$?; \
 	$(PYTHON) -m pytest -q tests/bridges || status=$$?; \
-	$(PYTHON) -m pytest -q --ignore=tests/unit --ignore=tests/parity --ignore=tests/bridges || status=$$?; \
+	$(PYTHON) -m pytest -q --ignore=tests/unit --ignore=tests/parity --ignore=tests/bridges --ignore=tests/system/test_learn.py || status=$$?; \
 	exit $$status
 
 bench:
