@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -97,7 +98,8 @@ class Ear:
 
     def plug_in(self) -> bool:
         if self.client.get_ports("jamd-listen:out_1") and not self.port.connections:
-            self.client.connect("jamd-listen:out_1", self.port)
+            with contextlib.suppress(jack.JackErrorCode):  # its port is there a moment before the client is active
+                self.client.connect("jamd-listen:out_1", self.port)
         return bool(self.port.connections)
 
     def hears(self, path: Path) -> bool:
