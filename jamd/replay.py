@@ -29,7 +29,7 @@ from jamd.contract.errors import FailureError, JamdError
 from jamd.contract.layout import AudioOp, Level, SlotLevel, SlotState, SlotWord, Word
 from jamd.contract.memory import AudioMemory, share_audio
 from jamd.contract.units import PARTS, SAMPLE_RATE
-from jamd.control.journal import Entry, JournalHead, read_journal
+from jamd.control.journal import NAME, Entry, JournalHead, first_frame, read_journal
 from jamd.engine.adapters import EngineAdapters
 from jamd.engine.history import History
 from jamd.engine.jam import Jam
@@ -197,8 +197,8 @@ def read_take(folder: Path) -> tuple[JournalHead, list[Entry], int, int]:
     Raises:
         FailureError: the folder holds none, or it has no sound to be compared with.
     """
-    head, entries = read_journal(folder / "events.jsonl")
-    first = next((entry.frame for entry in entries if entry.kind == "audio" and entry.address == "FIRST"), head.frame)
+    head, entries = read_journal(folder / NAME)
+    first = first_frame(head, entries)
     mix = next((path for path in (folder / "mix.wav", folder / "mix.flac") if path.is_file()), None)
     if mix is None:
         raise FailureError(f"{folder} holds no mix: it is no take, or its recording failed")

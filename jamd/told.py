@@ -27,11 +27,10 @@ from jamd.contract.chart import MAX_BARS, Bar, Chart, parse_chart
 from jamd.contract.clock import Clock
 from jamd.contract.errors import ChartError, FailureError, UsageError
 from jamd.contract.units import SAMPLE_RATE
-from jamd.control.journal import Entry, read_journal
+from jamd.control.journal import NAME, Entry, first_frame, read_journal
 from model.learning.recordings import find_files
 from model.learning.told import NOTHING, Told
 
-EVENTS: Final = "events.jsonl"
 INPUT: Final = ("input.flac", "input.wav")
 LONGEST_S: Final = 4 * 3600
 
@@ -59,7 +58,7 @@ def find_told(paths: Sequence[Path], options: Told = NOTHING) -> tuple[list[Path
     """
     files, told = list[Path](), dict[Path, Told]()
     for path in paths:
-        takes = sorted(one.parent for one in path.rglob(EVENTS)) if path.is_dir() else []
+        takes = sorted(one.parent for one in path.rglob(NAME)) if path.is_dir() else []
         inside = find_files([path])[0] if path.exists() else []
         alone = [file for file in inside if not any(file.is_relative_to(take) for take in takes)]
         for file in alone:
@@ -114,15 +113,15 @@ def read_take(folder: Path) -> Told:
     Raises:
         FailureError: the journal cannot be read.
     """
-    head, entries = read_journal(folder / EVENTS)
-    first = next((entry.frame for entry in entries if entry.kind == "audio" and entry.address == "FIRST"), head.frame)
+    head, entries = read_journal(folder / NAME)
+    first = first_frame(head, entries)
     clock, texts = _heard_by_the_engine(entries)
     if clock is None or not clock.playing:
         return NOTHING
     try:
         charts = [(bar, parse_chart(text)) for bar, text in texts]
     except ChartError as error:
-        raise FailureError(f"{folder / EVENTS}: {error}", code="journal") from error
+        raise FailureError(f"{folder / NAME}: {error}", code="journal") from error
     bar, chart = clock.bar_at(first)[0], None
     if len(charts) == 1:
         bar, chart = charts[0]
@@ -158,8 +157,7 @@ def _heard_by_the_engine(entries: Iterable[Entry]) -> tuple[Clock | None, list[t
         if not isinstance(body, dict):
             continue
         if kind == "begin" and not body["follows"]:
-            clock, charts = None, {}
-            charts |= {int(bar): str(text) for bar, text in body["charts"]}
+            clock, charts = None, {int(bar): str(text) for bar, text in body["charts"]}
         elif body.get("type") == m.SetChart.__name__:
             bar = int(body["bar"])
             charts = {place: text for place, text in charts.items() if place < bar} | {bar: str(body["text"])}

@@ -11,7 +11,7 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -20,6 +20,8 @@ import msgspec
 from jamd.contract.errors import FailureError
 
 VERSION: Final = 1
+NAME: Final = "events.jsonl"
+"""In the folder of a take."""
 FLUSH_S: Final = 0.1
 PORTION: Final = 16
 """Entries a write."""
@@ -146,6 +148,11 @@ def read_journal(path: Path) -> tuple[JournalHead, list[Entry]]:
         raise FailureError(f"{path} is {what}; this jamd reads event logs of version {VERSION}", code="journal")
     head: JournalHead = _converted(first, JournalHead, path, 1)
     return head, [_converted(_decoded(line, path, number), Entry, path, number) for number, line in enumerate(complete[1:], 2)]
+
+
+def first_frame(head: JournalHead, entries: Iterable[Entry]) -> int:
+    """Of the daemon, at the first sample of the take's files."""
+    return next((entry.frame for entry in entries if entry.kind == "audio" and entry.address == "FIRST"), head.frame)
 
 
 def _decoded(line: bytes, path: Path, number: int) -> dict[str, Any]:

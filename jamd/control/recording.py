@@ -22,7 +22,7 @@ from jamd.contract.layout import Level
 from jamd.contract.units import SAMPLE_RATE
 from jamd.control import clip_files
 from jamd.control.desk import Desk
-from jamd.control.journal import Journal, JournalHead, Kind
+from jamd.control.journal import NAME, Journal, JournalHead, Kind
 from jamd.control.state import Clip
 from jamd.control.takes import Takes
 
@@ -63,7 +63,7 @@ class Recording(Desk):
         )
         if not self.send("audio", m.RecordStart(folder=str(folder), format=self.session.config.audio.record, frame=frame)):
             raise MessageError("the audio process is not there: try again in a moment", code="record")
-        self._journal = Journal(folder / "events.jsonl", head, self.log)
+        self._journal = Journal(folder / NAME, head, self.log)
         state.recording = str(folder)
         self._began = frame
         self.send("engine", m.JournalOn(on=True))

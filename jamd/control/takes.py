@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import soundfile
 
-JOURNAL: Final = "events.jsonl"
+from jamd.control.journal import NAME
+
 SOUNDS: Final = (".wav", ".flac")
 SHOWN: Final = 100
 """Of the newest, at most."""
@@ -34,7 +35,7 @@ def find(root: Path) -> list[tuple[float, Path]]:
     waiting = [(folder, True) for folder in _folders(root)]
     for count, (folder, is_above) in enumerate(waiting):  # grows while it is gone through
         try:
-            out.append(((folder / JOURNAL).stat().st_mtime, folder))
+            out.append(((folder / NAME).stat().st_mtime, folder))
         except OSError:
             waiting += [(below, False) for below in _folders(folder)] if is_above else []
         if count > MOST:
