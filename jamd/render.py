@@ -56,7 +56,7 @@ def play_with(models: Models, words: str) -> None:
     Raises:
         JamdError: there is no such adapter, it is damaged or made for another base, or the strength is no number from 0 to 2.
     """
-    from model.adapters.rack import FADE_STEPS, AdapterRack
+    from model.adapters.rack import AdapterRack
 
     name, _, strength = words.partition(":")
     try:
@@ -65,10 +65,7 @@ def play_with(models: Models, words: str) -> None:
         raise UsageError(f"--adapter is NAME or NAME:STRENGTH, not {words!r}") from None
     rack = AdapterRack(models)
     rack.load(find_adapter(name))
-    rack.use([(name, value)])
-    rack.switch()
-    for _ in range(FADE_STEPS):
-        rack.advance()
+    rack.use_now([(name, value)])
 
 
 def main(options: RenderOptions) -> list[dict[str, Any]]:

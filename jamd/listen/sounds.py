@@ -24,7 +24,7 @@ from jamd.contract.units import PARTS, SAMPLE_RATE
 from jamd.listen.plan import Plan, Setting
 from jamd.listen.trials import BASE, FILE, Session, Side, Trial, balanced
 from model.adapters.format import read_manifest
-from model.adapters.rack import FADE_STEPS, AdapterRack
+from model.adapters.rack import AdapterRack
 from model.generator.clip import ClipRender, ClipRequest, frames_of_bars
 from model.generator.models import Models
 from model.metrics.loudness import loudness
@@ -69,14 +69,8 @@ class Sides:
 
     def play(self, name: str, request: ClipRequest) -> Sound:
         """A render by one of them. Shape: [frames, 2]."""
-        self._rack.use([] if name == BASE else [(name, 1.0)])
-        self._rack.switch()
-        for _ in range(2 * FADE_STEPS):
-            self._rack.advance()
-        render = ClipRender(self._models, request)
-        while not render.done:
-            render.advance()
-        return render.audio
+        self._rack.use_now([] if name == BASE else [(name, 1.0)])
+        return ClipRender(self._models, request).finish()
 
 
 def side(name: str, base_of: str) -> Side:

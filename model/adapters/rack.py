@@ -317,6 +317,21 @@ class AdapterRack:
                 if due:
                     self.switch()
 
+    def settle(self) -> None:
+        """To the end of a fade that lasts, and of one that waits for it: where nobody listens meanwhile."""
+        for _ in range(2 * FADE_STEPS):
+            self.advance()
+
+    def use_now(self, mix: Sequence[tuple[str, float]]) -> None:
+        """A set from the next step on, without a fade.
+
+        Raises:
+            AdapterError: as `use`.
+        """
+        self.use(mix)
+        self.switch()
+        self.settle()
+
     def _publish(self) -> None:
         np.multiply(self._current, self._factor, out=self._scales)
         for bank in range(BANKS):

@@ -55,10 +55,8 @@ def record(name: str, folder: Path) -> dict[Path, Told]:
             seed += 1
             piece = make_piece(seed, persona=persona, parts=parts, studio=studio, sources=sources)
             told[path.resolve()] = Told(piece.tempo, piece.chart, starts_s=0.0)
-            beside, notes = (
-                path.with_suffix(".toml"),
-                f'tempo = {float(piece.tempo)!r}\nstarts = 0.0\nchart = """\n{piece.chart.text()}\n"""\n',
-            )
+            beside = path.with_suffix(".toml")
+            notes = f'tempo = {float(piece.tempo)!r}\nstarts = 0.0\nchart = """\n{piece.chart.text()}\n"""\n'
             if not path.is_file() or not beside.is_file() or beside.read_text() != notes:
                 path.unlink(missing_ok=True)
                 beside.write_text(notes)

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from jamd.contract.chart import parse_chart
 from jamd.contract.units import SAMPLE_RATE
 from model.adapters.format import Adapter, Manifest, write_adapter
 from model.adapters.rack import AdapterRack
@@ -37,9 +36,6 @@ from model.metrics.plain import plain as plain_values
 
 PLANNER_STEPS = 2.0
 """Steps of the planner for each of the player's: they are a tenth as dear."""
-
-
-_A_BAR = ClipRequest(parse_chart("| C7 |"), 120.0, SAMPLE_RATE)
 
 
 def few(prepared: Prepared, clips: int, seed: int) -> Prepared:
@@ -95,9 +91,9 @@ def player_of(whole: Models, playing: Models, fitted: list[Fitted], recipe: Reci
     style = torch.from_numpy(prepared.style) if prepared.style.any() else None
     rack = AdapterRack(playing)
     rack.load(write_adapter(work, Adapter(manifest, tensors, style), replace=True))
-    with_adapters(rack, [("variant", 1.0)])(_A_BAR)
+    rack.use_now([("variant", 1.0)])
     found = fit_room(playing, whole, prepared, recipe.seed)
-    rack = AdapterRack(playing)
+    rack.use_now([])
     rack.load(write_adapter(work, Adapter(manifest, tensors, style, room=None if found is None else found[0]), replace=True))
     return with_adapters(rack, [("variant", 1.0)])
 

@@ -99,6 +99,12 @@ class ClipRender:
         self._buffer[self._written : self._written + FRAME_SAMPLES] = self.performer.block()
         self._written += FRAME_SAMPLES
 
+    def finish(self) -> NDArray[np.float32]:
+        """All that is left, at once. Returns `audio`."""
+        while not self.done:
+            self.advance()
+        return self.audio
+
     @property
     def audio(self) -> NDArray[np.float32]:
         """The clip. Shape: [frames, 2], within -1..1."""

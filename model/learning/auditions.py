@@ -13,7 +13,7 @@ import soundfile
 from jamd.contract.chart import parse_chart
 from jamd.contract.units import PARTS, SAMPLE_RATE
 from model.adapters.format import Adapter, write_adapter
-from model.adapters.rack import FADE_STEPS, AdapterRack
+from model.adapters.rack import AdapterRack
 from model.generator.clip import ClipRender, ClipRequest, frames_of_bars
 from model.generator.models import Models
 from model.learning.prepare import Prepared
@@ -60,17 +60,11 @@ class Auditions:
     def playing_with(self, adapter: Adapter) -> Iterator[None]:
         """All that the models play meanwhile is played with an adapter."""
         self.rack.load(write_adapter(self.drafts, adapter, replace=True))
-        self._use([(adapter.manifest.name, 1.0)])
+        self.rack.use_now([(adapter.manifest.name, 1.0)])
         try:
             yield
         finally:
-            self._use([])
-
-    def _use(self, mix: list[tuple[str, float]]) -> None:
-        self.rack.use(mix)
-        self.rack.switch()
-        for _ in range(2 * FADE_STEPS):
-            self.rack.advance()
+            self.rack.use_now([])
 
     def _write(self, name: str) -> None:
         chart = parse_chart(CHART)
@@ -78,12 +72,10 @@ class Auditions:
             chart, self.tempo, frames_of_bars(_BARS, self.tempo, chart.beats_per_bar), seed=1,
             parts={part: part in self.parts for part in PARTS},
         )  # fmt: skip
-        render = ClipRender(self.models, request)
-        while not render.done:
-            render.advance()
+        audio = ClipRender(self.models, request).finish()
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f".{name}.part"
-        soundfile.write(part, render.audio, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+        soundfile.write(part, audio, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
         part.replace(self.folder / f"{name}.flac")
 
 

@@ -190,10 +190,14 @@ def _goes_on(last: Example, before: Planned, example: Example, planned: Planned)
     return bool(near and example.about["file"] == last.about["file"] and before.per_bar == planned.per_bar)
 
 
-def audio_with_lead(clip: Clip) -> tuple[Audio, int]:
-    """Levelled sound of a clip after a lead-in, and the steps of that: 0 where the recording begins. Shape: [frames, 2]."""
+def audio_with_lead(clip: Clip, tail_s: float = 0.0) -> tuple[Audio, int]:
+    """Levelled sound of a clip after a lead-in, and the steps of that: 0 where the recording begins. Shape: [frames, 2].
+
+    Args:
+        tail_s: of what comes after the clip, silence where nothing does.
+    """
     lead = LEAD_S if clip.start_s >= LEAD_S else 0.0
-    sound = read_stretch(clip.recording, clip.start_s - lead, clip.end_s)
+    sound = read_stretch(clip.recording, clip.start_s - lead, clip.end_s + tail_s)
     return level(sound, clip.gain, clip.offset), round(lead * FRAME_RATE)
 
 
@@ -260,9 +264,8 @@ def _write_plan(clip: Clip, folder: Path) -> tuple[str, bool]:
         return "none: onnxruntime, with which notes are heard, is not installed", False
     if clip.heard.solo is None:
         return "none: no instrument plays alone for sure", False
-    lead = LEAD_S if clip.start_s >= LEAD_S else 0.0
-    sound = level(read_stretch(clip.recording, clip.start_s - lead, clip.end_s + TAIL_S), clip.gain, clip.offset)
-    found = transcribe_solo(sound, SAMPLE_RATE, clip.heard, lead)
+    sound, lead = audio_with_lead(clip, TAIL_S)
+    found = transcribe_solo(sound, SAMPLE_RATE, clip.heard, lead / FRAME_RATE)
     if found is None:
         return f"none: {clip.heard.solo} is not transcribed", False
     figures = f"{len(found.notes)} notes, certainty {found.certain:.2f}, {found.explained:.0%} of the onsets explained"

@@ -19,7 +19,7 @@ import numpy as np
 
 from jamd.contract.units import FRAME_RATE, SAMPLE_RATE
 from model.adapters.format import Adapter, Guard, read_adapter
-from model.adapters.rack import FADE_STEPS, AdapterRack
+from model.adapters.rack import AdapterRack
 from model.adapters.training import merge
 from model.corpus.notes import Notes
 from model.generator.models import Models, load_models
@@ -140,13 +140,13 @@ def check_adapter(
     clock = _Clock(tell, round(whole * FRAME_RATE))
     try:
         base = _play_all(models, known, extent, seed, clock.ticking("playing as the base does"))
-        _set(rack, [(name, 1.0)])
+        rack.use_now([(name, 1.0)])
         ours = _play_all(models, known, extent, seed, clock.ticking("playing with the adapter"))
         rack.strength(name, 0.0)
-        _settle(rack)
+        rack.settle()
         muted = play(models, FORM, extent.unharmed_s, seed, clock.ticking("playing with the adapter turned down"))
     finally:
-        _set(rack, [])
+        rack.use_now([])
         rack.unload(name)
     tell("listening", 1.0)
     out = _held_out(losses or _losses(models, adapter, prepared), adapter)
@@ -171,18 +171,6 @@ class _Clock:
             self._done += 1
 
         return tick
-
-
-def _set(rack: AdapterRack, mix: Sequence[tuple[str, float]]) -> None:
-    """Bring a set in, and let all fades end."""
-    rack.use(mix)
-    rack.switch()
-    _settle(rack)
-
-
-def _settle(rack: AdapterRack) -> None:
-    for _ in range(2 * FADE_STEPS):
-        rack.advance()
 
 
 def _chosen(among: Sequence[T], count: int) -> list[T]:

@@ -97,10 +97,7 @@ def _render(models: Models, example: Example, parts: Sequence[str], seed: int) -
     chart, tempo = parse_chart(example.about["chart"]), float(example.about["tempo"])
     bars = max(round(RENDER_S * tempo / 60.0 / chart.beats_per_bar), 1)
     frames = frames_of_bars(bars, tempo, chart.beats_per_bar)
-    render = ClipRender(models, ClipRequest(chart, tempo, frames, seed=seed, parts={part: part in parts for part in PARTS}))
-    while not render.done:
-        render.advance()
-    return render.audio
+    return ClipRender(models, ClipRequest(chart, tempo, frames, seed=seed, parts={part: part in parts for part in PARTS})).finish()
 
 
 @torch.no_grad()

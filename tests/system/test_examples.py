@@ -71,8 +71,14 @@ def jam_is(daemon: Daemon, state: str) -> Callable[[], bool]:
 
 def heard(listener: Listener, program: subprocess.Popen[str]) -> None:
     """Sound at the port while the program runs."""
-    wait_until(lambda: listener.level(1.0) > SOUND or program.poll() not in (None, 0), 30, "the sound of the example")
-    assert listener.level(2.0) > SOUND, program.communicate()[0]
+    levels: list[float] = []
+
+    def sounds() -> bool:
+        levels.append(listener.level(1.0))
+        return levels[-1] > SOUND or program.poll() not in (None, 0)
+
+    wait_until(sounds, 30, "the sound of the example")
+    assert levels[-1] > SOUND, program.communicate()[0]
 
 
 def ended(daemon: Daemon, program: subprocess.Popen[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from model.adapters.rack import FADE_STEPS, AdapterRack
+from model.adapters.rack import AdapterRack
 from model.generator.clip import ClipRender, ClipRequest
 from model.generator.models import Models
 from model.metrics.heard import Floats
@@ -15,10 +15,7 @@ Render = Callable[[ClipRequest], Floats]
 
 def play(models: Models, request: ClipRequest) -> Floats:
     """What the models make of a request. Shape: [frames, 2]."""
-    clip = ClipRender(models, request)
-    while not clip.done:
-        clip.advance()
-    return clip.audio
+    return ClipRender(models, request).finish()
 
 
 def plain(models: Models) -> Render:
@@ -34,10 +31,7 @@ def with_adapters(rack: AdapterRack, mix: Sequence[tuple[str, float]]) -> Render
 
     def render(request: ClipRequest) -> Floats:
         if rack.active != list(mix):
-            rack.use(mix)
-            rack.switch()
-            for _ in range(2 * FADE_STEPS):  # to the end of a fade that still lasts, and of this one
-                rack.advance()
+            rack.use_now(mix)
         return play(rack.models, request)
 
     return render
