@@ -1,4 +1,4 @@
-"""Adapters: the compiled kernels, the static PyTorch frame and merged weights play the same music; strength 0 is the base."""
+"""Adapters, paths and gains: compiled kernels, static PyTorch frame and merged weights play the same; strength 0 is the base."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from jamd.contract.errors import AdapterError
 from model.adapters.base import base_hash
-from model.adapters.format import MANIFEST
+from model.adapters.format import MANIFEST, read_adapter
 from model.adapters.rack import FADE_STEPS, AdapterRack
 from model.adapters.training import merge
 from model.conditioning import CONTROL_WIDTH, ROLL_WIDTH
@@ -24,7 +24,12 @@ from model.generator.models import Models, load_models, random_models
 from model.generator.planner import Planner, PlannerCore, Sampling
 from model.generator.player import Player
 from model.layers.compiled import step
-from tests.unit.model.adapters.rig import PLANNER, PLAYER, random_tensors, tiny_models, write_random
+from tests.unit.model.adapters.rig import PLANNER, PLAYER, tiny_models, write_random
+
+Mix = list[tuple[str, float]]
+MIXES: list[Mix] = [[("ann", 0.7), ("bo", 1.2)], [("cat", 1.0)], [("ann", 0.7), ("cat", 0.6), ("dee", 1.2)]]
+"""Paths alone; one with gains; a blend of paths alone with two that have gains."""
+RACK = {"ann": {"rank": 4}, "bo": {"rank": 8}, "cat": {"rank": 4, "dora": True}, "dee": {"rank": 8, "dora": True}}
 
 
 def inputs(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -34,7 +39,7 @@ def inputs(count: int) -> tuple[np.ndarray, np.ndarray]:
     return controls, roll.astype(np.float32)
 
 
-def begin(rack: AdapterRack, mix: list[tuple[str, float]]) -> None:
+def begin(rack: AdapterRack, mix: Mix) -> None:
     """A set, faded in before anything sounds."""
     rack.use(mix)
     rack.switch()
@@ -45,11 +50,10 @@ def begin(rack: AdapterRack, mix: list[tuple[str, float]]) -> None:
 
 def rack_of(models: Models, root: Path) -> AdapterRack:
     rack = AdapterRack(models)
-    for seed, (name, rank) in enumerate((("ann", 4), ("bo", 8))):
-        folder = root / name
-        if not folder.exists():
-            write_random(root, models, name, seed, rank=rank, alpha=1.5 * rank)
-        rack.load(folder)
+    for seed, (name, options) in enumerate(RACK.items()):
+        if not (root / name).exists():
+            write_random(root, models, name, seed, alpha=1.5 * options["rank"], **options)
+        rack.load(root / name)
     return rack
 
 
@@ -64,11 +68,12 @@ def hidden(voice: CompiledPlayer, count: int, guidance: float) -> np.ndarray:
     return np.array(out)
 
 
+@pytest.mark.parametrize("mix", MIXES)
 @pytest.mark.parametrize("guidance", [1.0, 2.5])
-def test_compiled_player_draws_the_codes_of_the_hooked_frame(tmp_path: Path, guidance: float) -> None:
+def test_compiled_player_draws_the_codes_of_the_hooked_frame(tmp_path: Path, guidance: float, mix: Mix) -> None:
     ours, theirs = tiny_models(True), tiny_models(False)
     for models in (ours, theirs):
-        begin(rack_of(models, tmp_path), [("ann", 0.7), ("bo", 1.2)])
+        begin(rack_of(models, tmp_path), mix)
     assert ours.compiled is not None
     compiled, frame = CompiledPlayer(ours.player, ours.compiled[0]), Frame(theirs.player, theirs.codec)
     frame.temperature.fill_(0.0)
@@ -82,8 +87,9 @@ def test_compiled_player_draws_the_codes_of_the_hooked_frame(tmp_path: Path, gui
         assert (drawn == frame.codes[0, 0].numpy()).all(), index
 
 
-def test_the_low_rank_path_is_merged_weights(tmp_path: Path) -> None:
-    """In float, over whole sequences, through both networks and a blend of two."""
+@pytest.mark.parametrize("mix", [*MIXES[:2], [("cat", 0.6), ("ann", 0.7)]])
+def test_the_path_is_merged_weights(tmp_path: Path, mix: Mix) -> None:
+    """In float, over whole sequences, through both networks. Of a blend the one with gains is merged first: they are of the base's rows."""
     models = tiny_models(False)
     rack = rack_of(models, tmp_path)
     player, planner = Player(PLAYER).eval(), Planner(PLANNER).eval()
@@ -93,17 +99,18 @@ def test_the_low_rank_path_is_merged_weights(tmp_path: Path) -> None:
     memory = player.memory(None, 2)
     with torch.no_grad():
         base = models.player.transformer(x, memory)
-        begin(rack, [("ann", 0.7), ("bo", 1.2)])
-        for seed, rank, strength in ((0, 4, 0.7), (1, 8, 1.2)):
+        begin(rack, mix)
+        for name, strength in mix:
             for network in (player, planner):
-                merge(network, random_tensors(models, seed, rank), strength * 1.5)
+                merge(network, read_adapter(tmp_path / name).tensors, strength * 1.5, strength)
         merged = player.transformer(x, memory)
         assert torch.allclose(models.player.transformer(x, memory), merged, atol=2e-5)
         assert (base - merged).norm() > 0.2 * base.norm()
         assert torch.allclose(models.planner.transformer(x[..., :32]), planner.transformer(x[..., :32]), atol=2e-5)
 
 
-def test_compiled_planner_writes_the_events_of_the_network(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mix", [MIXES[0], MIXES[2]])
+def test_compiled_planner_writes_the_events_of_the_network(tmp_path: Path, mix: Mix) -> None:
     contexts = np.random.default_rng(0).random((200, ADVANCES, CONTEXT_WIDTH)).astype(np.float32)
 
     def events(core: PlannerCore) -> list[list[int]]:
@@ -118,23 +125,24 @@ def test_compiled_planner_writes_the_events_of_the_network(tmp_path: Path) -> No
     for compiled in (True, False):
         models = tiny_models(compiled)
         plain = events(models.plan_core(1))
-        begin(rack_of(models, tmp_path), [("ann", 0.7), ("bo", 1.2)])
+        begin(rack_of(models, tmp_path), mix)
         written.append(events(models.plan_core(1)))
         assert plain != written[-1]
     assert written[0] == written[1]
 
 
+@pytest.mark.parametrize("name", ["bo", "cat"])
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
-def test_strength_zero_is_the_base_bit_for_bit(tmp_path: Path, guidance: float) -> None:
+def test_strength_zero_is_the_base_bit_for_bit(tmp_path: Path, guidance: float, name: str) -> None:
     models = tiny_models(True)
     assert models.compiled is not None
     base = hidden(CompiledPlayer(models.player, models.compiled[0]), 40, guidance)
     rack = rack_of(models, tmp_path)
-    begin(rack, [("ann", 0.0), ("bo", 0.0)])
+    begin(rack, [("ann", 0.0), (name, 0.0), ("dee", 0.0)])
     assert np.array_equal(base, hidden(CompiledPlayer(models.player, models.compiled[0]), 40, guidance))
     distances = []
     for strength in (0.25, 0.5, 1.0):
-        rack.strength("bo", strength)
+        rack.strength(name, strength)
         for _ in range(FADE_STEPS):
             rack.advance()
         distances.append(float(np.linalg.norm(hidden(CompiledPlayer(models.player, models.compiled[0]), 40, guidance) - base)))
@@ -149,7 +157,7 @@ def test_after_a_swap_and_back_the_same_state_goes_on_as_the_base(tmp_path: Path
     assert models.compiled is not None and models.compiled_planner is not None
     rack = rack_of(models, tmp_path)
     voice = CompiledPlayer(models.player, models.compiled[0])
-    for mix in ([("ann", 1.0)], [("bo", 0.5), ("ann", 1.0)], []):
+    for mix in ([("ann", 1.0)], [("bo", 0.5), ("ann", 1.0)], [("bo", 0.5), ("cat", 1.0)], []):
         rack.use(mix)
         rack.switch()
         for _ in range(10):
@@ -164,11 +172,12 @@ def test_after_a_swap_and_back_the_same_state_goes_on_as_the_base(tmp_path: Path
     assert np.array_equal(hidden(voice, 30, 1.0), hidden(fresh, 30, 1.0))
 
 
+@pytest.mark.parametrize("dora", [False, True])
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
-def test_in_pytorch_strength_zero_is_exact_and_nothing_moves(tmp_path: Path, precision: str) -> None:
-    """The hooks' tensors keep their addresses through swaps, so that a CUDA graph holds."""
+def test_in_pytorch_strength_zero_is_exact_and_nothing_moves(tmp_path: Path, precision: str, dora: bool) -> None:
+    """The hooks' tensors keep their addresses through swaps, so that a CUDA graph holds; gains stay in float32."""
     models = tiny_models(False)
-    write_random(tmp_path, models, "ann", 1)
+    write_random(tmp_path, models, "ann", 1, dora=dora)
     if precision == "bf16":
         whole = models
         for parameter in models.player.parameters():
@@ -192,7 +201,13 @@ def test_in_pytorch_strength_zero_is_exact_and_nothing_moves(tmp_path: Path, pre
         path.write_text(path.read_text().replace(tiny_hash(), "x"))
     rack.load(tmp_path / "ann")
     paths = models.player.transformer.paths
-    addresses = [tensor.data_ptr() for low in paths.low.values() for tensor in low]
+
+    def addresses() -> list[int]:
+        tensors = [tensor for low in paths.low.values() for tensor in low]
+        return [tensor.data_ptr() for tensor in (*tensors, *(gains.live for gains in paths.gains.values()))]
+
+    begun = addresses()
+    assert all(gains.live.dtype == torch.float32 for gains in paths.gains.values())
     begin(rack, [("ann", 1.0)])
     assert paths.on
     assert any(not torch.equal(a, b) for a, b in zip(base, play(), strict=True))
@@ -202,7 +217,7 @@ def test_in_pytorch_strength_zero_is_exact_and_nothing_moves(tmp_path: Path, pre
     assert all(torch.equal(a, b) for a, b in zip(base, play(), strict=True))
     begin(rack, [])
     assert all(torch.equal(a, b) for a, b in zip(base, play(), strict=True))
-    assert addresses == [tensor.data_ptr() for low in paths.low.values() for tensor in low]
+    assert addresses() == begun
 
 
 def test_nf4_layers_have_the_paths_too(tmp_path: Path) -> None:
@@ -233,10 +248,11 @@ def tiny_hash() -> str:
     return base_hash(tiny_models(False))
 
 
-def test_shipped_model_with_an_adapter_is_near_its_network(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dora", [False, True])
+def test_shipped_model_with_an_adapter_is_near_its_network(tmp_path: Path, dora: bool) -> None:
     """int8 base and float path against float32 of both: as near as without an adapter."""
     ours, theirs = load_models(), load_models(compiled=False)
-    write_random(tmp_path, ours, "ann", 1, rank=8, size=0.3)
+    write_random(tmp_path, ours, "ann", 1, rank=8, size=0.3, dora=dora)
     assert ours.base == theirs.base
     distance = []
     for mix in ([], [("ann", 1.0)]):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from model.generator.compiled_player import player_weights
 from model.generator.models import Models
 from model.generator.planner import Planner
 from model.generator.player import Player
+from model.layers.lowrank import KINDS
 
 CODEC = CodecConfig(width=32, encoder_blocks=1, decoder_blocks=2, latent=16, levels=3, codebook_size=64)
 PLAYER = PlayerConfig(
@@ -59,6 +61,16 @@ def tiny_models(compiled: bool, seed: int = 3, style_width: int = 12) -> Models:
     if not compiled:
         return Models("tiny", codec, planner, player)
     return Models("tiny", codec, planner, player, 0, (player_weights(player), decoder_weights(codec)), planner_weights(planner))
+
+
+def live(models: Models) -> list[np.ndarray]:
+    """What the compiled kernels multiply the rows of both networks by."""
+    assert models.compiled is not None and models.compiled_planner is not None
+    return [getattr(blocks, kind).scale.copy() for blocks in (models.compiled[0].blocks, models.compiled_planner.blocks) for kind in KINDS]
+
+
+def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def random_tensors(models: Any, seed: int, rank: int = 4, size: float = 0.5, networks: tuple[str, ...] = ("player", "planner"),

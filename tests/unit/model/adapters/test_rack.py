@@ -18,7 +18,7 @@ from model.generator.models import Models, load_models
 from model.generator.performer import Performer
 from model.generator.situation import Situation
 from model.layers.lowrank import COLUMNS
-from tests.unit.model.adapters.rig import tiny_models, write_random
+from tests.unit.model.adapters.rig import live, same, tiny_models, write_random
 
 
 @pytest.fixture
@@ -190,10 +190,12 @@ def test_loading_in_a_thread_while_another_plays(models: Models, tmp_path: Path)
     assert not errors and sum(entry.state is AdapterState.READY for entry in rack.entries().values()) == 8
 
 
-def test_two_hundred_swaps_keep_memory_as_it_is(models: Models, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dora", [False, True])
+def test_two_hundred_swaps_keep_memory_as_it_is(models: Models, tmp_path: Path, dora: bool) -> None:
     rack = AdapterRack(models)
     for index in range(3):
-        rack.load(write_random(tmp_path, models, f"a{index}", index, rank=8))
+        rack.load(write_random(tmp_path, models, f"a{index}", index, rank=8, dora=dora and index != 1))
+    base = live(models)
 
     def swap(count: int) -> None:
         for index in range(count):
@@ -212,6 +214,8 @@ def test_two_hundred_swaps_keep_memory_as_it_is(models: Models, tmp_path: Path) 
     finally:
         tracemalloc.stop()
     assert after - before < 4096 and peak - before < 64 << 10, (before, after, peak)
+    rack.use_now([])
+    assert same(live(models), base)
 
 
 def test_swaps_make_no_click(tmp_path: Path) -> None:
