@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from model.experiments.material import TRAINING, names, part_of, record
+from model.experiments.material import ENOUGH_S, TRAINING, names, part_of, record
 from model.experiments.tables import results, to_page
 from model.experiments.variants import TABLES, variants
 from model.generator.models import load_models
@@ -29,7 +29,8 @@ def main() -> int:
     for name in options.players if not options.page_only else ():
         home = options.out / name
         told = record(name, home)
-        prepare([home / TRAINING], load_models("small", compiled=False), home / "material", force=True, plays=(part_of(name),), told=told)
+        models = load_models("small", compiled=False)
+        prepare([home / TRAINING], models, home / "material", force=True, most_s=ENOUGH_S, plays=(part_of(name),), told=told)
         for variant in variants(options.tables):
             if (home / f"{variant.name.replace(' ', '_')}.json").is_file():
                 continue

@@ -19,7 +19,10 @@ from model.corpus.sources import load_sources
 from model.learning.told import Told
 
 TRAINING, REFERENCE = "training", "reference"
-PIECES = {TRAINING: 14, REFERENCE: 8}
+PIECES = ((TRAINING, range(1, 15)), (REFERENCE, range(1, 9)), (TRAINING, range(15, 23)))
+"""In the order in which they are drawn: what a player is judged by stays what it was."""
+ENOUGH_S = 1500.0
+"""Seconds of playing that are learnt from, at most: all of it."""
 _FIRST_SEED = 700_000_000
 
 
@@ -48,10 +51,10 @@ def record(name: str, folder: Path) -> dict[Path, Told]:
     sources, studio = split(load_sources(), held_out=True), Studio.full()
     seed = _FIRST_SEED + 1000 * number
     told: dict[Path, Told] = {}
-    for kind, count in PIECES.items():
+    for kind, numbers in PIECES:
         (folder / kind).mkdir(parents=True, exist_ok=True)
-        for index in range(count):
-            path = folder / kind / f"piece{index + 1:02d}.flac"
+        for index in numbers:
+            path = folder / kind / f"piece{index:02d}.flac"
             seed += 1
             piece = make_piece(seed, persona=persona, parts=parts, studio=studio, sources=sources)
             told[path.resolve()] = Told(piece.tempo, piece.chart, starts_s=0.0)

@@ -33,7 +33,7 @@ def _row(name: str, found: list[dict[str, Any]]) -> list[str]:
         return _mean(one["evaluation"]["distance"].get("variant", {}).get(key) for one in found)
 
     return [
-        name, str(len(found)), f"{_mean(one['parameters'] for one in found):,.0f}", _cell(_mean(one["minutes"] for one in found), ".1f"),
+        name, str(len(found)), _cell(_mean(one["clips"] for one in found), ".0f"), f"{_mean(one['parameters'] for one in found):,.0f}", _cell(_mean(one["minutes"] for one in found), ".1f"),
         _cell(_mean(one["memory_mb"] for one in found), ".0f"), _cell(_mean(one["real_time_factor"] for one in found), ".2f"),
         _cell(loss("player")), _cell(loss("planner")), _cell(distance("value"), ".2f"),
         f"{_cell(distance('low'), '.2f')} to {_cell(distance('high'), '.2f')}",
@@ -43,6 +43,7 @@ def _row(name: str, found: list[dict[str, Any]]) -> list[str]:
 HEAD = [
     "",
     "players",
+    "clips",
     "numbers that train",
     "minutes",
     "memory MB",
@@ -62,7 +63,7 @@ def to_page(rows: list[dict[str, Any]]) -> str:
         base = [one for one in rows if one["variant"] in {variant.name for variant in wanted}]
         if base:
             factor = _cell(_mean(one["base_real_time_factor"] for one in base), ".2f")
-            lines.append("| " + " | ".join(["base", "", "0", "0", "0", factor, "1", "1", "1", ""]) + " |")
+            lines.append("| " + " | ".join(["base", "", "", "0", "0", "0", factor, "1", "1", "1", ""]) + " |")
         for variant in wanted:
             found = [one for one in rows if one["variant"] == variant.name]
             if found:
