@@ -32,11 +32,13 @@ def _row(name: str, found: list[dict[str, Any]]) -> list[str]:
     def distance(key: str) -> float:
         return _mean(one["evaluation"]["distance"].get("variant", {}).get(key) for one in found)
 
+    def mean(key: str) -> float:
+        return _mean(one[key] for one in found)
+
     return [
-        name, str(len(found)), _cell(_mean(one["clips"] for one in found), ".0f"), f"{_mean(one['parameters'] for one in found):,.0f}", _cell(_mean(one["minutes"] for one in found), ".1f"),
-        _cell(_mean(one["memory_mb"] for one in found), ".0f"), _cell(_mean(one["real_time_factor"] for one in found), ".2f"),
-        _cell(loss("player")), _cell(loss("planner")), _cell(distance("value"), ".2f"),
-        f"{_cell(distance('low'), '.2f')} to {_cell(distance('high'), '.2f')}",
+        name, str(len(found)), _cell(mean("clips"), ".0f"), f"{mean('parameters'):,.0f}", _cell(mean("minutes"), ".1f"),
+        _cell(mean("memory_mb"), ".0f"), _cell(mean("real_time_factor"), ".2f"), _cell(loss("player")), _cell(loss("planner")),
+        _cell(distance("value"), ".2f"), f"{_cell(distance('low'), '.2f')} to {_cell(distance('high'), '.2f')}",
     ]  # fmt: skip
 
 
