@@ -19,7 +19,8 @@ from model.learning.recipe import Recipe
 def row(persona: str, variant: str, distance: float | None, loss: float, clips: int = 40) -> dict[str, Any]:
     return {
         "persona": persona, "variant": variant, "steps": 10, "samples": 2, "clips": clips,
-        "parameters": 1000, "minutes": 2.0, "memory_mb": 300.0, "real_time_factor": 0.5, "base_real_time_factor": 0.4, "held_out": {"player": [4.0, 4.0 * loss]},
+        "parameters": 1000, "minutes": 2.0, "memory_mb": 300.0, "real_time_factor": 0.5, "base_real_time_factor": 0.4,
+        "held_out": {"player": [4.0, 4.0 * loss]},
         "evaluation": {"distance": {} if distance is None else {"variant": {"value": distance, "low": distance / 2, "high": distance * 2}}},
     }  # fmt: skip
 
