@@ -108,11 +108,17 @@ class Clock(msgspec.Struct, frozen=True):
         return self._segment_of_bar(bar).beat_of_bar(bar)
 
     def _segment_of_bar(self, bar: int) -> ClockSegment:
-        found = self.segments[0]
-        for segment in self.segments:
-            if segment.bar <= bar:
-                found = segment
-        return found
+        """The last one in whose time the bar's line lies; where it lies in none, the last one that has such a bar."""
+        found = lies = None
+        for segment, following in zip(self.segments, (*self.segments[1:], None), strict=True):
+            if segment.bar > bar and segment is not self.segments[0]:
+                continue
+            found, line = segment, segment.beat_of_bar(bar)
+            begun = line >= segment.beat - _SNAP or segment is self.segments[0]
+            if begun and (following is None or segment.frame_at(line) < following.frame):
+                lies = segment
+        assert found is not None
+        return lies or found
 
     def next_division(self, frame: int, beats: float) -> tuple[int, float]:
         """Frame and beat of the first multiple of `beats` in its bar, or bar line, at or after a frame."""

@@ -19,11 +19,17 @@ from model.generator.events import PlannedNote
 from model.generator.models import Models
 from model.generator.performer import Performer
 from model.generator.situation import Situation
+from model.metrics.loudness import loudness
 from model.style.words import Style
 
 CROSSFADE: Final = int(0.02 * SAMPLE_RATE)
 START_FADE: Final = 64
 DEFAULT_GUIDANCE: Final = 3.0
+MATCHED_S: Final = 6.0
+"""Of a recording's end, and of what goes on from it, whose loudness is made equal."""
+MOST_GAIN_DB: Final = 15.0
+LARGEST: Final = 0.98
+"""Sample that a clip is turned up to, at most."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class ClipRequest:
     top_p: float = 0.95
     guidance: float = DEFAULT_GUIDANCE
     before: NDArray[np.float32] | None = None
-    """Recorded audio that the clip goes on from. Shape: [frames, 2]."""
+    """Recorded audio that the clip goes on from, as loud as that ended. Shape: [frames, 2]."""
     given: tuple[PlannedNote, ...] = ()
     """Notes that take the place of the plan; beats count from the start of the clip."""
     given_parts: tuple[int, ...] = ()
@@ -53,6 +59,20 @@ class ClipRequest:
 def frames_of_bars(bars: int, tempo: float, beats_per_bar: int) -> int:
     """Length of whole bars, to the sample."""
     return round(bars * beats_per_bar * 60.0 / tempo * SAMPLE_RATE)
+
+
+def gain_to_match(before: NDArray[np.float32], after: NDArray[np.float32]) -> np.float32:
+    """Factor that makes a clip's first seconds as loud as a recording's last (BS.1770), as far as its peaks allow; 1 where one is silent.
+
+    Shapes: [frames, 2].
+    """
+    length = round(MATCHED_S * SAMPLE_RATE)
+    wanted = loudness(before[-length:], SAMPLE_RATE) - loudness(after[:length], SAMPLE_RATE)
+    if not np.isfinite(wanted):
+        return np.float32(1.0)
+    peak = max(float(np.abs(after).max()), 1e-9)
+    factor = 10.0 ** (min(max(wanted, -MOST_GAIN_DB), MOST_GAIN_DB) / 20.0)
+    return np.float32(min(factor, max(LARGEST / peak, 1.0)) if factor > 1.0 else factor)
 
 
 class ClipRender:
@@ -118,7 +138,10 @@ class ClipRender:
             out[:n] *= np.linspace(0.0, 1.0, n, dtype=np.float32)[:, None]
             n = min(CROSSFADE, len(out))
             out[-n:] *= np.linspace(1.0, 0.0, n, dtype=np.float32)[:, None]
-        return np.clip(np.nan_to_num(out), -1.0, 1.0)
+        out = np.nan_to_num(out)
+        if self.request.before is not None:
+            out *= gain_to_match(self.request.before, out)
+        return np.clip(out, -1.0, 1.0)
 
     @property
     def notes(self) -> list[PlannedNote]:

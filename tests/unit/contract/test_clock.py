@@ -65,6 +65,19 @@ def test_a_bar_is_found_where_it_falls_last() -> None:
         assert clock.bar_at(frame) == (bar, 0.0)
 
 
+def test_bars_before_a_tempo_change_are_where_they_were_played() -> None:
+    """The tempo changes in the middle of bar 2, and in bar 5 once more; bar 20 is located to in its middle."""
+    clock = Clock.started(0, 120.0, 4).with_tempo(60.0, 240_000).with_tempo(240.0, 720_000)
+    for bar, frame in ((0, 0), (1, 96_000), (2, 192_000), (3, 240_000 + 96_000), (5, 720_000), (6, 720_000 + 48_000)):
+        assert clock.frame_of_bar(bar) == frame, bar
+        assert clock.bar_at(frame) == (bar, 0.0)
+        assert clock.beat_of_bar(bar) == clock.beat_at(frame)
+    assert clock.frame_of_bar(-1) == -96_000
+    located = clock.placed(816_000, 20, 2.0, 120.0, 4)
+    assert located.frame_of_bar(20) == 816_000 - 48_000 and located.frame_of_bar(2) == 192_000
+    assert located.frame_of_bar(21) == 816_000 + 48_000
+
+
 def test_a_standing_clock_has_the_tempo_and_metre_to_start_with() -> None:
     clock = Clock.standing(1000, 90.0, 3)
     assert not clock.playing

@@ -17,7 +17,7 @@ from jamd.contract.prompts import read_prompts, write_prompts
 from jamd.contract.units import FRAME_RATE, FRAME_SAMPLES, PARTS, SAMPLE_RATE
 from model.codec import Codec
 from model.config import CodecConfig, PlannerConfig, PlayerConfig
-from model.generator.clip import CROSSFADE, ClipRender, ClipRequest, frames_of_bars
+from model.generator.clip import CROSSFADE, ClipRender, ClipRequest, frames_of_bars, gain_to_match
 from model.generator.events import PlannedNote
 from model.generator.models import Models, load_models
 from model.generator.offline import read_notes, render_clip, write_plan
@@ -26,6 +26,7 @@ from model.generator.planner import Planner
 from model.generator.player import Player
 from model.generator.situation import Situation
 from model.layers.excitation import RELEASED_S
+from model.metrics.loudness import loudness
 from model.style.words import read_style
 
 CHART = parse_chart("| Dm7 G7 | Cmaj7 | A7 |")
@@ -202,6 +203,26 @@ def test_prefill_goes_on_from_a_recording(models: Models) -> None:
         outputs.append(run(models, request).audio)
     assert outputs[0].shape == outputs[1].shape
     assert not np.array_equal(outputs[0], outputs[1])
+
+
+@pytest.mark.parametrize("level", [-35.0, -18.0])
+def test_what_goes_on_from_a_recording_is_as_loud_as_that(level: float) -> None:
+    models = load_models()
+    noise = np.random.default_rng(0).standard_normal((3 * 48_000, 2)).astype(np.float32) * 0.1
+    before = noise * np.float32(10 ** ((level - loudness(noise, 48_000)) / 20))
+    audio = run(models, ClipRequest(CHART, 120.0, frames_of_bars(2, 120.0, 4), seed=5, before=before)).audio
+    assert loudness(audio, 48_000) == pytest.approx(level, abs=0.1)
+
+
+def test_gain_to_match_has_bounds() -> None:
+    """Not beyond the peaks, not without measure, and none where there is silence."""
+    noise = np.random.default_rng(0).standard_normal((48_000, 2)).astype(np.float32) * 0.1
+    assert gain_to_match(noise, noise) == 1.0
+    assert gain_to_match(noise, 2 * noise) == pytest.approx(0.5) and gain_to_match(noise, noise / 30) == pytest.approx(10 ** (15 / 20))
+    peaks = noise / 2
+    peaks[1000] = 0.9
+    assert gain_to_match(noise, peaks) * 0.9 == pytest.approx(0.98)
+    assert gain_to_match(noise, 0 * noise) == gain_to_match(0 * noise, noise) == gain_to_match(noise[:100], noise) == 1.0
 
 
 def test_prefill_is_refused_when_it_cannot_be(models: Models) -> None:
