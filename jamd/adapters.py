@@ -29,8 +29,8 @@ def rows() -> list[dict[str, Any]]:
             if one.manifest is not None:
                 m = one.manifest
                 size = (one.folder / TENSORS).stat().st_size if (one.folder / TENSORS).is_file() else 0
-                row |= {"base": m.base, "created": m.created, "rank": m.rank, "style": m.style, "scores": m.scores, "bytes": size,
-                        "accepted": m.accepted}  # fmt: skip
+                row |= {"base": m.base, "created": m.created, "rank": m.rank, "dora": m.dora, "style": m.style, "scores": m.scores,
+                        "bytes": size, "accepted": m.accepted}  # fmt: skip
             else:
                 row["error"] = str(one.error)
             out.append(row)

@@ -49,17 +49,17 @@ def build_parser() -> argparse.ArgumentParser:
         _module(name).add(commands)
 
     send = commands.add_parser("send", help="send one OSC message and print the reply")
-    send.add_argument("--connect", default=DEFAULT_ENDPOINT, metavar="HOST:PORT")
-    send.add_argument("--timeout", type=between(0.05, 60), default=2.0, metavar="S")
-    send.add_argument("address", metavar="ADDRESS")
-    send.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS")
+    send.add_argument("--connect", default=DEFAULT_ENDPOINT, metavar="HOST:PORT", help=f"where jamd listens ({DEFAULT_ENDPOINT})")
+    send.add_argument("--timeout", type=between(0.05, 60), default=2.0, metavar="S", help="how long a reply is waited for (2)")
+    send.add_argument("address", metavar="ADDRESS", help="such as /jam/start; `jamd describe` has them all")
+    send.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="as the address wants them")
 
     describe = commands.add_parser("describe", help="every OSC address with its arguments")
-    describe.add_argument("--json", action="store_true")
+    describe.add_argument("--json", action="store_true", help="print JSON")
 
     doctor = commands.add_parser("doctor", help="what works here, what does not, how to mend it")
-    doctor.add_argument("--connect", default=DEFAULT_ENDPOINT, metavar="HOST:PORT")
-    doctor.add_argument("--json", action="store_true")
+    doctor.add_argument("--connect", default=DEFAULT_ENDPOINT, metavar="HOST:PORT", help=f"where jamd listens ({DEFAULT_ENDPOINT})")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 

@@ -7,6 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+_ARGUMENTS = {
+    ("name", "show"): "of the adapter", ("name", "remove"): "of the adapter", ("name", "export"): "of the adapter",
+    ("path", "import"): "what is brought in", ("path", "export"): "the zip file that is written",
+}  # fmt: skip
+
 
 def add(commands: Any) -> None:
     adapters = commands.add_parser("adapters", help="learned players on disk")
@@ -17,10 +22,10 @@ def add(commands: Any) -> None:
     ):  # fmt: skip
         one = verbs.add_parser(verb, help=text)
         for name in names:
-            one.add_argument(name, metavar=name.upper(), type=Path if name == "path" else str)
+            one.add_argument(name, metavar=name.upper(), type=Path if name == "path" else str, help=_ARGUMENTS[name, verb])
         if verb == "import":
             one.add_argument("--name", dest="as_name", metavar="NAME", help="another name for it")
-        one.add_argument("--json", action="store_true")
+        one.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,7 +37,9 @@ def run(options: argparse.Namespace) -> int:
         if options.json:
             print(json.dumps(rows, indent=2))
         for row in rows if not options.json else ():
-            words = row.get("error") or f"{row['base']}  rank {row['rank']}  {row['created'][:10]}  {row['style']}"
+            words = row.get("error") or "  ".join(
+                [row["base"], f"rank {row['rank']}", *(["DoRA"] if row["dora"] else []), row["created"][:10], row["style"]]
+            )
             print(f"{row['name']:24} {words}")
         return 0
     if verb == "show":

@@ -16,7 +16,7 @@ BASE = "base"
 
 def add(commands: Any) -> None:
     evaluate = commands.add_parser("evaluate", help="how much nearer to a player an adapter is than the base")
-    evaluate.add_argument("--adapter", required=True, metavar="NAME")
+    evaluate.add_argument("--adapter", required=True, metavar="NAME", help="the adapter that is judged")
     evaluate.add_argument("--reference", type=Path, required=True, metavar="DIR", help="the player's recordings, best unheard ones")
     evaluate.add_argument("--training", type=Path, metavar="DIR", help="the recordings that it learned from, to tell copies")
     evaluate.add_argument("--strength", type=between(0.0, 2.0), default=1.0, metavar="X", help="of the adapter (1)")
@@ -24,10 +24,10 @@ def add(commands: Any) -> None:
     evaluate.add_argument("--samples", type=between(2, 200, int), metavar="N", help="renders of each (10)")
     evaluate.add_argument("--seconds", type=between(4.0, 120.0), metavar="S", help="of a render (12)")
     evaluate.add_argument("--quick", action="store_true", help="fewer and shorter renders, wider intervals")
-    evaluate.add_argument("--seed", type=between(0, 2**31 - 1000, int), default=1, metavar="N")
+    evaluate.add_argument("--seed", type=between(0, 2**31 - 1000, int), default=1, metavar="N", help="of charts and renders (1)")
     evaluate.add_argument("--model", default="small", help="the base: a size that ships, or a folder with weights (small)")
     evaluate.add_argument("--out", type=Path, metavar="DIR", help="keep the renders there")
-    evaluate.add_argument("--json", action="store_true")
+    evaluate.add_argument("--json", action="store_true", help="print everything as JSON, not as a table")
 
 
 class _Progress:

@@ -27,10 +27,10 @@ def add(commands: Any) -> None:
     learn.add_argument("--dora", action="store_true", help="learn magnitudes of rows as well (DoRA)")
     learn.add_argument("--precision", default="nf4", choices=("nf4", "bf16", "float32"), help="of the base in the training (nf4: QLoRA)")
     learn.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where it trains (auto)")
-    learn.add_argument("--seed", type=between(0, 2**31 - 1, int), default=1, metavar="N")
+    learn.add_argument("--seed", type=between(0, 2**31 - 1, int), default=1, metavar="N", help="of everything that is drawn (1)")
     learn.add_argument("--force", action="store_true", help="take less than two minutes of playing, too")
     learn.add_argument("--replace", action="store_true", help="an adapter of this name may go")
-    learn.add_argument("--json", action="store_true")
+    learn.add_argument("--json", action="store_true", help="print progress and result as lines of JSON")
 
 
 def run(options: argparse.Namespace) -> int:

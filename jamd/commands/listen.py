@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
     what = listen.add_mutually_exclusive_group()
     what.add_argument("--resume", action="store_true", help="go on with a test that was not finished")
     what.add_argument("--results", action="store_true", help="what the answers so far say")
-    listen.add_argument("--json", action="store_true")
+    listen.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -14,21 +14,23 @@ from jamd.render_options import RenderOptions
 
 def add(commands: Any) -> None:
     render = commands.add_parser("render", help="render a chart to a WAV file")
-    render.add_argument("--out", type=Path, required=True, metavar="FILE.wav")
+    render.add_argument("--out", type=Path, required=True, metavar="FILE.wav", help="where it is written; with --count numbered")
     render.add_argument("--chart", metavar="TEXT|FILE", help="chart, or a file with one")
     length = render.add_mutually_exclusive_group()
-    length.add_argument("--bars", type=between(1, 4096, int), metavar="N")
-    length.add_argument("--seconds", type=between(0.05, 7200), metavar="S")
-    render.add_argument("--tempo", type=between(TEMPO_MIN, TEMPO_MAX), default=120.0, metavar="BPM")
+    length.add_argument("--bars", type=between(1, 4096, int), metavar="N", help="how long it is (the chart, once)")
+    length.add_argument("--seconds", type=between(0.05, 7200), metavar="S", help="how long it is, where no bars are counted")
+    render.add_argument("--tempo", type=between(TEMPO_MIN, TEMPO_MAX), default=120.0, metavar="BPM", help="of the clock (120)")
     render.add_argument("--style", default="", metavar="TEXT", help="feel and instruments in plain words")
-    render.add_argument("--parts", type=parts, default=("piano", "bass", "drums"), metavar="piano,bass,drums,horn")
+    render.add_argument(
+        "--parts", type=parts, default=("piano", "bass", "drums"), metavar="piano,bass,drums,horn", help="who plays (a trio)"
+    )
     for name, high in (("density", 1.0), ("energy", 1.0), ("register", 1.0)):
         render.add_argument(f"--{name}", type=between(0.0, high), default=0.5, metavar="X", help="0..1")
     render.add_argument("--swing", type=between(0.0, 0.75), default=0.0, metavar="X", help="0.5..0.75; 0: by tempo")
-    render.add_argument("--temperature", type=between(0.1, 2.0), default=1.0, metavar="X")
-    render.add_argument("--top-p", type=between(0.1, 1.0), default=0.95, metavar="X")
+    render.add_argument("--temperature", type=between(0.1, 2.0), default=1.0, metavar="X", help="how freely it is drawn (1)")
+    render.add_argument("--top-p", type=between(0.1, 1.0), default=0.95, metavar="X", help="share of the likeliest drawn from (0.95)")
     render.add_argument("--guidance", type=between(0.0, 5.0), default=3.0, metavar="X", help="1: none, and faster")
-    render.add_argument("--seed", type=between(0, 2**31 - 1, int), default=1, metavar="N")
+    render.add_argument("--seed", type=between(0, 2**31 - 1, int), default=1, metavar="N", help="the same seed gives the same bytes (1)")
     render.add_argument("--count", type=between(1, 999, int), default=1, metavar="K", help="files, each with the next seed")
     render.add_argument("--loop", action="store_true", help="make it loop without a click")
     render.add_argument("--notes", type=Path, metavar="FILE.mid", help="play these notes: the file's parts are not planned")
@@ -36,8 +38,8 @@ def add(commands: Any) -> None:
     render.add_argument("--session", type=Path, metavar="DIR", help="play a recorded take again from its events")
     render.add_argument("--continue", dest="go_on", type=Path, metavar="FILE", help="go on from the end of a recording")
     render.add_argument("--midi", type=Path, metavar="FILE.mid", help="write the plan as MIDI, too")
-    render.add_argument("--model", default="small")
-    render.add_argument("--json", action="store_true")
+    render.add_argument("--model", default="small", help="a size that ships, or a folder with weights (small)")
+    render.add_argument("--json", action="store_true", help="print what was written as JSON")
 
 
 def _replay(options: argparse.Namespace) -> int:

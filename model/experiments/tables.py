@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from model.experiments.material import names
 from model.experiments.variants import TABLES
 
 
 def results(out: Path) -> list[dict[str, Any]]:
     """Every row that is done."""
-    return [json.loads(path.read_text()) for path in sorted(out.glob("*/*.json")) if not path.name.startswith(".")]
+    found = (path for name in names() for path in sorted((out / name).glob("*.json")))
+    return [json.loads(path.read_text()) for path in found if not path.name.startswith(".")]
 
 
 def _mean(values: Iterable[Any]) -> float:

@@ -52,10 +52,12 @@ def test_a_page_has_means_over_players_and_shares_of_the_base() -> None:
     assert "Players: ann, bo. Steps: 10. Samples of each: 2." in page
 
 
-def test_rows_that_are_not_whole_are_not_read(tmp_path: Path) -> None:
-    (tmp_path / "ann").mkdir()
-    (tmp_path / "ann" / "QLoRA.json").write_text(json.dumps(row("ann", "QLoRA", 0.5, 0.9)))
-    (tmp_path / "ann" / ".DoRA.json").write_text("{")
+def test_only_rows_that_are_whole_are_read(tmp_path: Path) -> None:
+    for name in ("ansel", "replay"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "ansel" / "QLoRA.json").write_text(json.dumps(row("ansel", "QLoRA", 0.5, 0.9)))
+    (tmp_path / "ansel" / ".DoRA.json").write_text("{")
+    (tmp_path / "replay" / "about.json").write_text("{}")
     assert [one["variant"] for one in results(tmp_path)] == ["QLoRA"]
     assert not math.isnan(results(tmp_path)[0]["minutes"])
 
