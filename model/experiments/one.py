@@ -37,6 +37,9 @@ from model.metrics.plain import plain as plain_values
 PLANNER_STEPS = 2.0
 """Steps of the planner for each of the player's: they are a tenth as dear."""
 
+SECONDS = 12.0
+"""Of a sample that is judged."""
+
 
 def few(prepared: Prepared, clips: int, seed: int) -> Prepared:
     """With so many clips to learn from, drawn; what is held out stays. 0: all."""
@@ -135,7 +138,7 @@ def main() -> None:
     players = {"base": timed(plain(playing), spent["base"])}
     players["variant"] = timed(player_of(whole, load_models("small"), fitted, recipe, work, prepared), spent["variant"])
     reference = read_reference([home / REFERENCE], whole.style, told=record(options.persona, home))
-    asked = Options.quick().given(samples=options.samples, seed=options.seed, parts=(part_of(options.persona),))
+    asked = Options.quick().given(seconds=SECONDS, samples=options.samples, seed=options.seed, parts=(part_of(options.persona),))
     found = compare(players, reference, asked, style=whole.style)
     factors = {name: sum(s for s, _ in rows[1:]) / max(sum(p for _, p in rows[1:]), 1e-9) for name, rows in spent.items()}
     result = {
