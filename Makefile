@@ -4,6 +4,9 @@
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
+# tests that need no server and no port, and so may run side by side
+SERVERLESS := tests/unit tests/parity $(addprefix tests/system/,test_completion.py test_learn.py test_render.py test_wheel.py)
+
 .PHONY: jam test bench docs wheel lint types setup clean help
 
 help:
@@ -21,9 +24,9 @@ test:
 	@mypy
 	@lint-imports
 	@status=0; export OMP_NUM_THREADS=1; \
-	$(PYTHON) -m pytest -q -n 2 --dist loadscope tests/unit tests/parity tests/system/test_learn.py || status=$$?; \
+	$(PYTHON) -m pytest -q -n 2 --dist loadscope $(SERVERLESS) || status=$$?; \
 	$(PYTHON) -m pytest -q tests/bridges || status=$$?; \
-	$(PYTHON) -m pytest -q --ignore=tests/unit --ignore=tests/parity --ignore=tests/bridges --ignore=tests/system/test_learn.py || status=$$?; \
+	$(PYTHON) -m pytest -q --ignore=tests/bridges $(addprefix --ignore=,$(SERVERLESS)) || status=$$?; \
 	exit $$status
 
 bench:
