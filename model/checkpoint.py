@@ -18,13 +18,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from jamd.contract.errors import EngineError
+from jamd.contract.errors import EngineError, FailureError
 
 FORMAT = "jamd-weights-1"
 
 
 def write_tensors(tensors: dict[str, Tensor], path: Path, header: dict[str, Any]) -> None:
-    """Tensors and a JSON header as safetensors, whole or not at all."""
+    """Tensors and a JSON header as safetensors, whole or not at all.
+
+    Raises:
+        FailureError: the disk is full, or the folder cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
     os.close(handle)
@@ -32,8 +36,10 @@ def write_tensors(tensors: dict[str, Tensor], path: Path, header: dict[str, Any]
         save_file(tensors, temporary, metadata={"jamd": json.dumps(header)})
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, SafetensorError | OSError):
+            raise FailureError(f"{path} cannot be written: {error}", code="file") from error
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -29,5 +30,6 @@ class Notes:
             return
         self._written = time.monotonic()
         part = self.path.with_name(f".{PROGRESS}")
-        part.write_text(json.dumps(self.values | {"updated": time.time()}))
-        part.replace(self.path)
+        with contextlib.suppress(OSError):  # a full disk must not end the training before its state is kept
+            part.write_text(json.dumps(self.values | {"updated": time.time()}))
+            part.replace(self.path)

@@ -48,7 +48,7 @@ def run(order: Order, recipe: Recipe, *, replace_old: bool = False, as_json: boo
     check_name(order.name)
     target = paths.adapters_folder() / order.name
     if (target / MANIFEST).is_file() and not replace_old:
-        raise AdapterError(f"there is an adapter {order.name!r} already: --replace learns it anew, or give another --name", code="exists")
+        raise AdapterError(f"there is an adapter {order.name!r} already: --replace takes its place, or give another --name", code="exists")
     work = paths.learning_folder() / order.name
     work.mkdir(parents=True, exist_ok=True)
     device = choose_device(order.device, order.base)

@@ -19,6 +19,8 @@ CHARTED: Final = 0.6
 """Share of the half bars whose chord must be sure, for the planner to learn from a clip: it cannot be told less than a chart."""
 EARLY: Final = 0.15
 """Beats by which a clip may begin before or end after a bar line and still be counted as cut there."""
+PLACES: Final = 12
+"""Of a beat, at which chords may change."""
 MIDDLE: Final = 0.5
 """Of a knob."""
 
@@ -124,17 +126,16 @@ def heard_chart(heard: Heard) -> Chart | None:
     if sum(span.sure for span in heard.chords) < CHARTED * len(heard.chords):
         return None
     first, last = first_bar(heard), int(np.ceil((heard.beat_at(np.array([heard.seconds]))[0] - EARLY) / heard.per_bar))
-    middles = np.array([(span.start_s + span.end_s) / 2 for span in heard.chords])
-    places = heard.beat_at(middles)
-    bars, chord = [], heard.chords[0].heard.chord
+    places = heard.beat_at(np.array([span.start_s for span in heard.chords]))
+    bars = []
     for bar in range(first, max(last, first + 1)):
-        inside: list[tuple[float, Chord]] = []
-        for half in range(2):
-            low = (bar + half / 2) * heard.per_bar
-            here = np.flatnonzero((places >= low) & (places < low + heard.per_bar / 2))
-            chord = heard.chords[int(here[0])].heard.chord if len(here) else chord
-            if half == 0 or not chord.sounds_like(inside[-1][1]):
-                inside.append((half * heard.per_bar / 2, chord))
+        line = bar * heard.per_bar
+        at_line = max(int(np.searchsorted(places, line + EARLY)) - 1, 0)
+        inside: list[tuple[float, Chord]] = [(0.0, heard.chords[at_line].heard.chord)]
+        for index in range(at_line + 1, int(np.searchsorted(places, line + heard.per_bar - EARLY))):
+            chord = heard.chords[index].heard.chord
+            if not chord.sounds_like(inside[-1][1]):
+                inside.append((round((float(places[index]) - line) * PLACES) / PLACES, chord))
         bars.append(Bar(tuple(inside)))
     return Chart(heard.per_bar, tuple(bars))
 

@@ -10,6 +10,7 @@ import copy
 import datetime
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -200,23 +201,32 @@ def _adapter(
 def _signature(order: Order, recipe: Recipe, prepared: Prepared, whole: Models) -> str:
     """Of everything that decides what is learnt, but for how long it may take."""
     said = sorted((str(path), repr(one)) for path, one in order.told.items())
-    parts = (prepared.data_hash, len(prepared.examples), order.plays, said, whole.base, replace(recipe, minutes=0.0).to_dict())
+    clips = sorted((example.folder.name, example.held_out) for example in prepared.examples)
+    parts = (prepared.data_hash, clips, order.plays, said, whole.base, replace(recipe, minutes=0.0).to_dict())
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
 
 def _begin(work: Path, signature: str) -> None:
-    """What a training of something else left is put aside under its own signature."""
+    """What a training of something else left is put aside under its own signature; what this one left before that is taken back."""
     note = work / "order.json"
     try:
         old = json.loads(note.read_text())["signature"] if note.is_file() else None
         if old is not None and old != signature:
-            aside = work / "before" / str(old)
-            aside.mkdir(parents=True, exist_ok=True)
-            for path in [*work.glob("*.safetensors"), *work.glob("log.csv"), *work.glob("auditions"), *work.glob("report.html")]:
-                path.rename(aside / path.name)
+            _move(work, work / "before" / str(old))
         note.write_text(json.dumps({"signature": signature}))
+        if old != signature:
+            _move(work / "before" / signature, work)
     except (OSError, ValueError, KeyError) as error:
         raise FailureError(f"{note}: {error}", code="file") from error
+
+
+def _move(source: Path, target: Path) -> None:
+    """All that a training leaves, over what is there."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in [*source.glob("*.safetensors"), *(source / name for name in ("log.csv", "auditions", "report.html"))]:
+        if path.exists():
+            shutil.rmtree(target / path.name) if (target / path.name).is_dir() else (target / path.name).unlink(missing_ok=True)
+            path.rename(target / path.name)
 
 
 def show(manifest: Manifest) -> str:

@@ -187,16 +187,20 @@ class Ear:
             self.chart_beat = (self.first_downbeat - first) % told.chart.beats
 
     def _lay_chart(self, chart: Chart) -> None:
-        """Find the place at which the chart is entered, on the tracked beats or the halves between them."""
+        """Find the place at which the chart is entered, on the tracked beats or the halves between them; one that fits nowhere is left."""
         period = float(np.median(np.diff(self.beats)))
         found = [(align(self.pitches, self.beats + move * period, chart), move) for move in (0.0, 0.5)]
         (place, sure), move = found[0]
         if self.bars.on_beat < BEATS_SURE and found[1][0][1] > sure:
             (place, sure), move = found[1]
+        if sure < ALONE_SURE:
+            if self.bars.per_bar != chart.beats_per_bar:
+                self.bars = rhythm.Bars(chart.beats_per_bar, 0, 0.0, self.bars.on_beat)
+            return
         self.beats = self.beats + move * period
         self.first_downbeat = -place % chart.beats_per_bar
         self.bars = rhythm.Bars(chart.beats_per_bar, 0, sure, max(self.bars.on_beat, sure) if move == 0.0 else sure)
-        self.chart_beat = (place + self.first_downbeat) % chart.beats if sure >= ALONE_SURE else None
+        self.chart_beat = (place + self.first_downbeat) % chart.beats
 
     def _hear_bars(self, beats: Doubles) -> rhythm.Bars:
         period = float(np.median(np.diff(beats)))
@@ -293,19 +297,30 @@ class Ear:
         return tuple(spans)
 
     def _all_chords(self) -> tuple[Doubles, list[HeardChord]]:
-        """Edges of the half bars in seconds, and the chord of each."""
+        """Edges of the half bars in seconds, and where a told chart changes between them; and the chord of each."""
         if self._harmony is None:
             numbers = np.arange(len(self.beats)) - self.first_downbeat
-            places = np.arange(numbers[0] // self.bars.per_bar * 2, numbers[-1] // self.bars.per_bar * 2 + 1)
-            places = places[(places * self.bars.per_bar / 2 >= numbers[0]) & (places * self.bars.per_bar / 2 <= numbers[-1])]
-            edges = np.interp(places * self.bars.per_bar / 2, numbers, self.beats)
-            first = places[:-1] % 2 == 0
-            if self.told.chart is not None and self.chart_beat is not None:
-                begins = self.chart_beat + places[:-1] * self.bars.per_bar / 2
-                self._harmony = edges, [chord_of(self.told.chart, float(beat)) for beat in begins]
+            half = self.bars.per_bar / 2
+            places = np.arange(numbers[0] // self.bars.per_bar * 2, numbers[-1] // self.bars.per_bar * 2 + 1) * half
+            chart = self.told.chart if self.chart_beat is not None else None
+            if chart is not None:
+                places = np.union1d(places, self._changes(chart, float(numbers[0]), float(numbers[-1])))
+            places = places[(places >= numbers[0]) & (places <= numbers[-1])]
+            edges = np.interp(places, numbers, self.beats)
+            if chart is not None:
+                begins = (self.chart_beat or 0) + places[:-1]
+                self._harmony = edges, [chord_of(chart, float(beat)) for beat in begins]
             else:
+                first = places[:-1] % self.bars.per_bar == 0
                 self._harmony = edges, harmony.hear_chords(harmony.cells(self.pitches, edges), first)
         return self._harmony
+
+    def _changes(self, chart: Chart, low: float, high: float) -> Doubles:
+        """Beats, 0 at the first downbeat, at which the told chart names a chord, from one beat to another."""
+        inside = np.array([bar * chart.beats_per_bar + beat for bar, one in enumerate(chart.bars) for beat, _ in one.chords])
+        first = int(np.floor((low + (self.chart_beat or 0)) / chart.beats))
+        last = int(np.ceil((high + (self.chart_beat or 0)) / chart.beats))
+        return np.concatenate([inside + time * chart.beats - (self.chart_beat or 0) for time in range(first, last + 1)])
 
 
 def _tempo_of(intervals: Doubles, about: float) -> float:

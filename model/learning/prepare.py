@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from jamd.contract.errors import FailureError
+from jamd.contract.units import FRAME_RATE
 from model.conditioning import Floats
 from model.learning import transcription
 from model.learning.clips import Clip, Material
+from model.learning.controls import frame_controls
 from model.learning.examples import Example, write_example
 from model.learning.material import LEAST_S, MOST_S, gather
 from model.learning.recordings import find_files
@@ -106,7 +108,7 @@ def prepare(
                 shutil.rmtree(stale, ignore_errors=True)
         examples = [Example(clips / name) for name in names]
         np.save(out_folder / "style.npy", style_of(examples, models, style))
-        (out_folder / "material.txt").write_text(describe(material, examples))
+        (out_folder / "material.txt").write_text(describe(material, examples), encoding="utf-8", errors="backslashreplace")
         about = {
             "version": VERSION, "signature": signature, "clips": names, "seconds_used": material.seconds_used,
             "seconds_usable": material.seconds_usable, "seconds_given": material.seconds_given, "data_hash": material.data_hash,
@@ -170,8 +172,9 @@ def _name(clip: Clip, models: Models) -> str:
     """A name for a clip's folder that changes with everything that makes it."""
     stat = clip.recording.path.stat()
     chords = [span.heard.chord.symbol for span in clip.heard.chords]
+    controls = frame_controls(clip.heard, round(clip.seconds * FRAME_RATE))[0].tobytes()
     parts = (VERSION, clip.recording.path.resolve(), stat.st_size, stat.st_mtime_ns, clip.start_s, clip.end_s, clip.gain, clip.offset,
-             clip.heard.line(), clip.heard.form, np.round(clip.heard.beats, 4).tolist(), chords,
+             clip.heard.line(), clip.heard.form, np.round(clip.heard.beats, 4).tolist(), chords, hashlib.sha256(controls).hexdigest(),
              transcription.available(), _network_hash(models))  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 

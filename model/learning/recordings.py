@@ -6,6 +6,7 @@ Reading is by libsndfile (WAV, FLAC, AIFF, OGG and MP3), rates by soxr. A file i
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,7 @@ def find_files(paths: Iterable[Path]) -> tuple[list[Path], list[Unreadable]]:
 def open_recording(path: Path) -> Recording | Unreadable:
     """What a file says of itself, its first sound read as a trial."""
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             recording = Recording(path, int(file.samplerate), int(file.channels), max(int(file.frames), 0))
             if recording.frames == 0:
                 return Unreadable(path, "it is empty")
@@ -132,7 +133,7 @@ def raw_blocks(recording: Recording, seconds: float = BLOCK_S) -> Iterator[Audio
     """
     size = max(round(seconds * recording.rate), 1)
     try:
-        with soundfile.SoundFile(str(recording.path)) as file:
+        with soundfile.SoundFile(os.fsencode(recording.path)) as file:
             while len(block := file.read(size, dtype="float32", always_2d=True)):
                 yield np.nan_to_num(stereo(block), nan=0.0, posinf=1.0, neginf=-1.0)
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
@@ -163,7 +164,7 @@ def read_stretch(recording: Recording, start_s: float, end_s: float) -> Audio:
     first = max(int((start_s - MARGIN_S) * recording.rate), 0)
     last = int(np.ceil((end_s + MARGIN_S) * recording.rate))
     try:
-        with soundfile.SoundFile(str(recording.path)) as file:
+        with soundfile.SoundFile(os.fsencode(recording.path)) as file:
             file.seek(min(first, max(int(file.frames), 0)))
             sound = stereo(file.read(max(last - first, 0), dtype="float32", always_2d=True))
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:

@@ -47,7 +47,7 @@ def write_report(run: Path, out: Path) -> Path:
         ]  # fmt: skip
         out.parent.mkdir(parents=True, exist_ok=True)
         part = out.with_name(f".{out.name}.part")
-        part.write_text(page(f"Training of {manifest.name}", body), encoding="utf-8")
+        part.write_text(page(f"Training of {manifest.name}", body), encoding="utf-8", errors="backslashreplace")
         part.replace(out)
     except OSError as error:
         raise FailureError(f"{error.filename or run}: {error.strerror or error}", code="file") from error

@@ -62,7 +62,7 @@ def survey(recording: Recording) -> Survey:
         FailureError: the file breaks off in an error.
     """
     digest = hashlib.sha256(f"{recording.rate}".encode())
-    step = max(round(HOP_S * recording.rate), 1)
+    step = HOP_S * recording.rate
     levels: list[Doubles] = []
     clipped: list[Doubles] = []
     total, count, peak = np.zeros(2), 0, 0.0
@@ -71,11 +71,13 @@ def survey(recording: Recording) -> Survey:
         total += block.sum(axis=0, dtype=np.float64)
         count += len(block)
         peak = max(peak, float(np.abs(block).max()))
-        short = -len(block) % step
-        whole = np.pad(block, ((0, short), (0, 0)), mode="edge").reshape(-1, step, 2).astype(np.float64)
-        levels.append(10 * np.log10(whole.var(axis=1).mean(axis=1) + 1e-12))
-        high = np.pad(_at_ceiling(block), (0, short))
-        clipped.append(high.reshape(-1, step).mean(axis=1))
+        edges = np.round(np.arange(np.ceil(len(block) / step)) * step).astype(np.int64)
+        edges = edges[edges < len(block)]
+        counts = np.diff([*edges, len(block)])
+        whole = block.astype(np.float64)
+        mean, square = (np.add.reduceat(part, edges, axis=0) / counts[:, None] for part in (whole, whole**2))
+        levels.append(10 * np.log10(np.maximum(square - mean**2, 0.0).mean(axis=1) + 1e-12))
+        clipped.append(np.add.reduceat(_at_ceiling(block), edges) / counts)
     offset = total / max(count, 1)
     empty = np.zeros(0)
     return Survey(

@@ -69,16 +69,16 @@ class Told:
         return replace(self, starts_s=starts, beats_s=None if self.beats_s is None else self.beats_s - seconds)
 
     def beats(self, seconds: float) -> tuple[Doubles, int]:
-        """Times of beats, from before the start of a stretch to after its end; and the index of the chart's first, below 0 if before."""
+        """Times of beats, from a bar before a stretch to after its end; and the index of the chart's first, below 0 if before."""
         if self.beats_s is not None and len(self.beats_s) > 1:
             first, last = self.beats_s[1] - self.beats_s[0], self.beats_s[-1] - self.beats_s[-2]
-            front = max(int(np.ceil((self.beats_s[0] + first) / first)), 0)
+            front = max(int(np.ceil(self.beats_s[0] / first)), 0) + 1 + self.per_bar
             back = max(int(np.ceil((seconds + last - self.beats_s[-1]) / last)), 0)
             before = self.beats_s[0] - first * np.arange(front, 0, -1)
             return np.concatenate([before, self.beats_s, self.beats_s[-1] + last * np.arange(1, back + 1)]), front
         assert self.starts_s is not None
         period = 60.0 / self.tempo
-        low, high = int(np.floor(-self.starts_s / period)) - 1, int(np.ceil((seconds - self.starts_s) / period)) + 1
+        low, high = int(np.floor(-self.starts_s / period)) - 1 - self.per_bar, int(np.ceil((seconds - self.starts_s) / period)) + 1
         return np.asarray(self.starts_s + period * np.arange(low, high + 1), np.float64), -low
 
     def __repr__(self) -> str:
@@ -94,7 +94,8 @@ NOTHING: Final = Told()
 def align(pitches: Pitches, beats: Doubles, chart: Chart) -> tuple[int, float]:
     """Which beat of the chart the first of some beats is, and the probability of its being that one.
 
-    Chords of the chart are scored at every beat by the ear for chords, for all places at which the chart may be entered.
+    Chords of the chart are scored at every beat by the ear for chords, for all places at which the chart may be entered. Places in the bar
+    from which it goes on alike are one.
     """
     scores = harmony.chord_scores(harmony.cells(pitches, beats))
     scores = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
@@ -108,7 +109,9 @@ def align(pitches: Pitches, beats: Doubles, chart: Chart) -> tuple[int, float]:
     share = np.exp(SHARPNESS * (total - total.max()))
     share /= share.sum()
     best = int(total.argmax())
-    return best, float(share[best])
+    alike = [place for place in range(best % chart.beats_per_bar, chart.beats, chart.beats_per_bar)
+             if np.array_equal(np.roll(wanted, -place), np.roll(wanted, -best))]  # fmt: skip
+    return best, float(share[alike].sum())
 
 
 def _index(chart: Chart, beat: int) -> int:

@@ -107,6 +107,10 @@ class Fitted:
     """Why."""
 
 
+TIME_UP: Final = "time up"
+"""Such a training goes on where it is given more time."""
+
+
 @dataclass
 class _Memory:
     """Where a training stands."""
@@ -218,6 +222,8 @@ class Trainer:
         whole = self.optimiser.state_dict()
         self.optimiser.load_state_dict(whole | {"state": state})
         self.memory = replace(self.memory, **header, best_tensors=best)
+        if self.memory.ended == TIME_UP and self.memory.seconds < self.budget.minutes * 60:
+            self.memory.ended = ""
 
     def _save(self) -> None:
         tensors = {f"now.{name}": p.detach().cpu().contiguous() for name, p in self.trained.items()}
@@ -304,7 +310,7 @@ class Trainer:
         elif memory.step >= self.total:
             memory.ended = "all rounds done"
         elif memory.seconds >= self.budget.minutes * 60:
-            memory.ended = "time up"
+            memory.ended = TIME_UP
         self.look(memory.seconds / 60)
 
     def held_out(self) -> float:

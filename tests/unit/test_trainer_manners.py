@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from jamd.cli import main
 from jamd.contract.errors import FailureError
 from jamd.trainer.manners import NICE, choose_device
+from jamd.trainer.notes import Notes
 from jamd.trainer.terminal import Bar, line
 from model.learning.training import Progress
 
@@ -69,3 +72,20 @@ def test_in_a_file_it_is_a_line_now_and_then() -> None:
     bar.show(Progress("planner", 0.0))
     bar.close()
     assert [text.split()[0] for text in out.getvalue().splitlines()] == ["player", "planner"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("JAMD_HOME", "/proc/nowhere")
+    assert main(["learn", str(tmp_path), "--name", "ann"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("jamd: /proc/nowhere") and line.endswith("No such file or directory")
+
+
+def test_notes_for_the_daemon_never_end_a_training(tmp_path: Path) -> None:
+    notes = Notes(tmp_path / "gone", "ann")
+    notes.write(now=True, share=0.5)
+    (tmp_path / "gone").mkdir()
+    notes.write(now=True, text="again")
+    assert json.loads(notes.path.read_text())["share"] == 0.5

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from jamd.contract.errors import UsageError
+from jamd.contract.errors import FailureError, UsageError
 from model.adapters.training import load_lora
 from model.conditioning import CONTROL_WIDTH
 from model.config import PlannerConfig, PlayerConfig
@@ -19,6 +21,7 @@ from model.generator.events import CONTEXT_WIDTH
 from model.generator.planner import Planner
 from model.generator.player import HISTORY, Player
 from model.learning.examples import Example
+from model.learning.learn import _begin
 from model.learning.lessons import PlannerLesson, PlayerLesson, planner_pieces
 from model.learning.prepare import Prepared
 from model.learning.recipe import Recipe
@@ -227,3 +230,47 @@ def test_too_few_notes_teach_the_planner_nothing(prepared: Prepared) -> None:
 def test_recipes_that_cannot_be_trained_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         _with(**values)
+
+
+def test_a_training_whose_time_was_up_goes_on_with_more(tmp_path: Path, prepared: Prepared) -> None:
+    assert trainer(tmp_path, prepared, _with(minutes=1e-6)).run().steps == 1
+    assert trainer(tmp_path, prepared, _with(minutes=1e-6)).run().steps == 1
+    more = trainer(tmp_path, prepared).run()
+    assert more.steps > 1 and more.ended != "time up"
+
+
+def test_a_full_disk_is_said_in_a_line_and_the_state_before_stays(tmp_path: Path, prepared: Prepared) -> None:
+    with pytest.raises(Interrupted):
+        trainer(tmp_path, prepared, stop_at=20).run()
+    kept = (tmp_path / "player.safetensors").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(FailureError, match=r"player\.safetensors cannot be written") as caught:
+            trainer(tmp_path, prepared).run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, old)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / "player.safetensors").read_bytes() == kept
+    assert trainer(tmp_path, prepared).run().steps > 20
+
+
+def test_orders_tried_in_turn_keep_what_each_has_done(tmp_path: Path) -> None:
+    """To and fro between two options: each goes on with its own state, log and auditions."""
+
+    def state() -> tuple[str, list[str]]:
+        return (tmp_path / "player.safetensors").read_text(), sorted(path.name for path in (tmp_path / "auditions").iterdir())
+
+    done: dict[str, list[str]] = {}
+    for turn, signature in enumerate(("one", "two", "one", "two", "three", "one")):
+        _begin(tmp_path, signature)
+        if signature in done:
+            assert state() == (signature, done[signature])
+        else:
+            assert not (tmp_path / "player.safetensors").exists() and not (tmp_path / "auditions").exists()
+            (tmp_path / "player.safetensors").write_text(signature)
+            (tmp_path / "auditions").mkdir()
+        (tmp_path / "auditions" / f"{turn}.flac").touch()
+        done[signature] = [*done.get(signature, []), f"{turn}.flac"]

@@ -15,8 +15,10 @@ from model.conditioning import CONTROL_WIDTH, ROLL_WIDTH
 from model.corpus.piece import Piece
 from model.generator.models import Models, load_models
 from model.learning.listening import Ear
-from model.learning.prepare import Prepared, load_prepared, prepare
+from model.learning.material import gather
+from model.learning.prepare import Prepared, _name, load_prepared, prepare
 from model.learning.recordings import Audio
+from model.learning.told import Told
 from tests.unit.model.learning.files import opened, write
 
 Rendered = tuple[Piece, Audio]
@@ -168,3 +170,12 @@ def test_what_the_musician_says_that_plays_is_believed(models: Models, band: Ren
     said = prepare([path], models, tmp_path / "said", force=True, plays=("piano",))
     assert all(example.about["parts"] == ["piano"] for example in said.examples)
     assert any(example.about["parts"] != ["piano"] for example in heard.examples)
+
+
+def test_a_clip_is_made_anew_when_anything_told_of_it_changes(tmp_path: Path, solo: Rendered, models: Models) -> None:
+    path = write(tmp_path / "solo.flac", solo[1])
+    names = []
+    for swing in (0.5, 0.7, 0.5):
+        told = {path.resolve(): Told(solo[0].tempo, solo[0].chart, swing=swing, starts_s=0.0)}
+        names.append([_name(clip, models) for clip in gather([path], force=True, plays=("piano",), told=told).clips])
+    assert names[0] == names[2] and not set(names[0]) & set(names[1])

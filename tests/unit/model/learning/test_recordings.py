@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +95,23 @@ def test_many_channels_become_two() -> None:
     sound = np.tile(np.arange(4, dtype=np.float32), (3, 1))
     assert stereo(sound).tolist() == [[1.0, 2.0]] * 3
     assert stereo(sound[:, :1]).shape == (3, 2)
+
+
+@pytest.mark.parametrize("rate", [4000, 11_025, 22_050, 37_800, 44_100])
+def test_the_survey_keeps_time_at_every_rate(tmp_path: Path, rate: int) -> None:
+    """A tone from the 25th second on is loud from there on, to a step."""
+    sound = np.zeros((round(31.3 * rate), 2), np.float32)
+    sound[25 * rate :] = 0.5 * np.sin(2 * np.pi * 500 * np.arange(len(sound) - 25 * rate) / rate)[:, None]
+    soundfile.write(tmp_path / "tone.wav", sound, rate, subtype="FLOAT")
+    found = survey(opened(tmp_path / "tone.wav"))
+    assert found.seconds == pytest.approx(31.3, abs=0.06)
+    assert (found.levels[:499] < -100).all() and (np.abs(found.levels[501:-1] - 20 * np.log10(0.5 / np.sqrt(2))) < 0.2).all()
+
+
+def test_a_name_that_is_no_text_is_read_like_others(tmp_path: Path, band: tuple[object, Audio]) -> None:
+    sound = write(tmp_path / "a.wav", band[1][:SAMPLE_RATE])
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav"))
+    sound.rename(odd)
+    (found,), bad = find_recordings([tmp_path])
+    assert not bad and survey(found).seconds == pytest.approx(1.0, abs=0.06)
+    assert len(read_stretch(found, 0.2, 0.5)) == round(0.3 * SAMPLE_RATE)

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jamd.contract.chart import parse_chart
+from jamd.contract.chart import Chart, parse_chart
 from jamd.contract.errors import UsageError
 from jamd.contract.units import SAMPLE_RATE
 from model.conditioning import group_slice
 from model.corpus.piece import Piece
 from model.generator.events import _LAYOUT, _OFFSET
-from model.learning.controls import frame_controls, heard_chart, planner_contexts
+from model.learning.controls import bar_start, frame_controls, heard_chart, planner_contexts
 from model.learning.listening import Ear
 from model.learning.material import gather
 from model.learning.recordings import Audio
@@ -98,3 +98,46 @@ def test_clips_know_what_was_told_and_the_planner_is_told_the_form(solo: Rendere
 def test_what_cannot_be_is_refused(values: dict[str, float], why: str) -> None:
     with pytest.raises(UsageError, match=why):
         Told(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["| C / / G7 | Am7 D7 Dm7 G7 | F Bb | Ebmaj7 |", "3/4 | C / G7 | Am7 D7 G7 | F | C |"])
+def test_every_chord_of_a_told_chart_is_told_on_its_beat(text: str) -> None:
+    chart = parse_chart(text)
+    ear = Ear(np.zeros((24 * SAMPLE_RATE, 2), np.float32), SAMPLE_RATE, ("piano",), Told(120.0, chart, starts_s=0.0))
+    bar_s = chart.beats_per_bar * 0.5
+    for first in (0, 1, 6):
+        found = heard_chart(ear.hear(first * bar_s, (first + 4) * bar_s))
+        assert found is not None and found.bars == tuple(chart.bars[(first + index) % 4] for index in range(4))
+    heard = ear.hear(0.0, 8.0)
+    for time in np.arange(0.25, 8.0, 0.5):
+        (span,) = (span for span in heard.chords if span.start_s <= time < span.end_s)
+        assert span.sure and span.heard.chord == chart.chord_at(time * 2)
+
+
+def test_a_chart_that_repeats_in_itself_is_found_like_one_that_does_not(solo: Rendered) -> None:
+    piece, audio = solo
+    chart = piece.chart
+    places = []
+    for one in (chart, Chart(chart.beats_per_bar, chart.bars * 2)):
+        heard = Ear(audio, SAMPLE_RATE, ("piano",), Told(piece.tempo, one)).hear()
+        assert heard.form is not None and heard.bars_sure > 0.9
+        places.append((heard.beat_at(np.array([0.0]))[0] + heard.form[0] * heard.per_bar) % chart.beats)
+    assert places[0] == pytest.approx(places[1]) and min(places[0], chart.beats - places[0]) < 0.5
+
+
+def test_a_chart_that_is_not_believed_leaves_the_bars_as_they_are_heard(solo: Rendered) -> None:
+    piece, audio = solo
+    vamp = parse_chart("| Db7alt |")
+    plain, told = (Ear(audio, SAMPLE_RATE, ("piano",), one) for one in (Told(piece.tempo), Told(piece.tempo, vamp)))
+    assert told.chart_beat is None and told.bars == plain.bars and np.array_equal(told.beats, plain.beats)
+    waltz = Ear(audio, SAMPLE_RATE, ("piano",), Told(piece.tempo, parse_chart("3/4 | Db7alt |")))
+    assert waltz.bars.per_bar == 3 and waltz.bars.sure == 0.0
+
+
+@pytest.mark.parametrize("late", [0.0, 1.4, 1.9, 3.2])
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_the_bar_in_which_a_stretch_begins_is_known(late: float, one_by_one: bool) -> None:
+    """At 120 in four a bar is 2 s."""
+    told = Told(120.0, starts_s=0.0) if not one_by_one else Told(120.0, beats_s=0.5 * np.arange(60))
+    heard = Ear(np.zeros((int(12 * SAMPLE_RATE), 2), np.float32), SAMPLE_RATE, ("piano",), told.after(late)).hear()
+    assert bar_start(heard) == pytest.approx(-(late % 2.0), abs=1e-6)
