@@ -8,31 +8,25 @@ Beside `blues.wav` there may lie `blues.toml`:
     starts = 0.0             # seconds at which the first bar begins; left out: it is found
     metre = 4                # where there is no chart
 
-A take of jamd knows all of it, to the sample: of its folder the input alone is taken, for the rest is the partner's playing.
+A take of jamd knows all of it, to the sample: of its folder the input alone is taken, for the rest is the partner's playing. What is not
+true of the whole input is not told of it, and is heard.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
 
 import msgspec
-import numpy as np
 
 from bridges.charts import load_chart
-from jamd.contract import messages as m
-from jamd.contract.chart import MAX_BARS, Bar, Chart, parse_chart
-from jamd.contract.clock import Clock
-from jamd.contract.errors import ChartError, FailureError, UsageError
-from jamd.contract.units import SAMPLE_RATE
-from jamd.control.journal import NAME, Entry, first_frame, read_journal
+from jamd.contract.chart import Chart
+from jamd.contract.errors import UsageError
+from jamd.control.journal import NAME
+from jamd.played import input_of, read_take
 from model.learning.recordings import find_files
 from model.learning.told import NOTHING, Told
-
-INPUT: Final = ("input.flac", "input.wav")
-LONGEST_S: Final = 4 * 3600
 
 
 class Notes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,7 +62,7 @@ def find_told(paths: Sequence[Path], options: Told = NOTHING) -> tuple[list[Path
                 told[file.resolve()] = known
         files += alone if takes else [path]
         for take in takes:
-            recorded = next((take / name for name in INPUT if (take / name).is_file()), None)
+            recorded = input_of(take)
             if recorded is not None:
                 files.append(recorded)
                 told[recorded.resolve()] = read_take(take)
@@ -92,7 +86,7 @@ def read_notes(path: Path) -> Told:
         UsageError: code `told`: not TOML, an unknown key, a chart that cannot be read, a value out of range.
     """
     try:
-        notes = msgspec.convert(tomllib.loads(path.read_text()), Notes)
+        notes = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8-sig")), Notes)
         chart = _chart(notes.chart, path.parent) if notes.chart else None
         if notes.metre not in (3, 4):
             raise UsageError(f"the metre is 3 or 4, not {notes.metre}")
@@ -105,63 +99,3 @@ def read_notes(path: Path) -> Told:
 def _chart(text: str, folder: Path) -> Chart:
     beside = folder / text if len(text) < 256 and "\n" not in text and "|" not in text else None
     return load_chart(beside if beside is not None and beside.is_file() else text)
-
-
-def read_take(folder: Path) -> Told:
-    """Beats and chart of a take, on the time line of its files. A take with charts in two metres has no chart.
-
-    Raises:
-        FailureError: the journal cannot be read.
-    """
-    head, entries = read_journal(folder / NAME)
-    first = first_frame(head, entries)
-    clock, texts = _heard_by_the_engine(entries)
-    if clock is None or not clock.playing:
-        return NOTHING
-    try:
-        charts = [(bar, parse_chart(text)) for bar, text in texts]
-    except ChartError as error:
-        raise FailureError(f"{folder / NAME}: {error}", code="journal") from error
-    bar, chart = clock.bar_at(first)[0], None
-    if len(charts) == 1:
-        bar, chart = charts[0]
-    elif len({one.beats_per_bar for _, one in charts}) == 1:
-        bars = range(bar, min(clock.bar_at(first + LONGEST_S * SAMPLE_RATE)[0], bar + MAX_BARS))
-        chart = Chart(charts[0][1].beats_per_bar, tuple(_bar_of(charts, one) for one in bars))
-    beat = clock.beat_of_bar(bar)
-    begin = (clock.frame_at(beat) - first) / SAMPLE_RATE
-    if len(clock.segments) == 1:
-        segment = clock.segments[0]
-        return Told(segment.tempo, chart, starts_s=begin, metre=segment.beats_per_bar)
-    beats: list[float] = []
-    while len(beats) < 2 or (beats[-1] < LONGEST_S and clock.frame_at(beat + len(beats)) < clock.segments[-1].frame + 8 * SAMPLE_RATE):
-        beats.append((clock.frame_at(beat + len(beats)) - first) / SAMPLE_RATE)
-    return Told(0.0, chart, beats_s=np.array(beats), metre=clock.segments[0].beats_per_bar)
-
-
-def _bar_of(charts: Sequence[tuple[int, Chart]], bar: int) -> Bar:
-    """What stands in a bar of the clock."""
-    start, chart = next((pair for pair in reversed(charts) if pair[0] <= bar), charts[0])
-    return chart.bars[(bar - start) % len(chart.bars)]
-
-
-def _heard_by_the_engine(entries: Iterable[Entry]) -> tuple[Clock | None, list[tuple[int, str]]]:
-    """All segments of the clock that it was told of one after the other, and (bar, chart) by rising bar."""
-    clock: Clock | None = None
-    charts: dict[int, str] = {}
-    for entry in entries:
-        if entry.kind != "engine":
-            continue
-        told: dict[str, Any] = msgspec.json.decode(entry.address)
-        kind, body = told["kind"], told["body"]
-        if not isinstance(body, dict):
-            continue
-        if kind == "begin" and not body["follows"]:
-            clock, charts = None, {int(bar): str(text) for bar, text in body["charts"]}
-        elif body.get("type") == m.SetChart.__name__:
-            bar = int(body["bar"])
-            charts = {place: text for place, text in charts.items() if place < bar} | {bar: str(body["text"])}
-        if "clock" in body:
-            fresh = msgspec.convert(body["clock"], Clock)
-            clock = fresh if clock is None else Clock(clock.with_segments(*fresh.segments).segments, clock.playing or fresh.playing)
-    return clock, sorted(charts.items())
