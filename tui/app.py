@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -16,6 +17,7 @@ from jamd.contract.errors import JamdError
 from jamd.contract.parameters import ADDRESSES
 from tui.commands import Addresses
 from tui.connection import Connection
+from tui.harmless import harmless_lines
 from tui.kept import keep_theme, read_theme
 from tui.registry import SCREENS, Entry
 from tui.screens.base import BaseScreen
@@ -104,6 +106,12 @@ class Dashboard(App[None]):
             for screen in self.screen_stack:
                 if isinstance(screen, BaseScreen):
                     screen.show(changed)
+
+    def notify(
+        self, message: str, *, title: str = "", severity: SeverityLevel = "information", timeout: float | None = None, markup: bool = True
+    ) -> None:
+        """Show a note for a while; what others wrote in it does not steer the terminal."""
+        super().notify(harmless_lines(message), title=title, severity=severity, timeout=timeout, markup=markup)
 
     @property
     def current_title(self) -> str:

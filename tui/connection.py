@@ -24,6 +24,8 @@ RETRY_S: Final = 0.5
 LOST_S: Final = 3.0
 """Without a word the connection is lost."""
 _ONE_STRING: Final = b",s\0\0"
+REFUSED_S: Final = 3.0
+"""Between attempts to subscribe while there are too many subscriptions."""
 REOPEN_S: Final = 5.0
 """Between sockets while there is no connection: that of a network which has gone may stay deaf."""
 
@@ -56,6 +58,8 @@ class Connection(asyncio.DatagramProtocol):
         self._task: asyncio.Task[None] | None = None
         self._silent: set[str] = set(TOPICS)
         """Topics of which nothing has come since the last round of subscriptions."""
+        self._ask_at = 0.0
+        """When to ask again for what was refused, because there are too many subscriptions; 0: nothing was."""
         self._heard_at = self._topic_at = time.monotonic()
         self._opened_at = 0.0
         self._uptime_ms = 0
@@ -104,10 +108,18 @@ class Connection(asyncio.DatagramProtocol):
                 self._topic_at = self._heard_at
             elif message.address == "/pong" and len(message.arguments) == 3:
                 self._pong(message.arguments[2])
-            elif message.address == "/error" and message.arguments[:1] == ("/subscribe",):
-                self._silent = set()  # an older daemon does not know all topics
+            elif message.address == "/error" and message.arguments[:1] == ("/subscribe",) and not self._refused(*message.arguments[1:2]):
                 continue
             self._hear(message.address, message.arguments)
+
+    def _refused(self, code: Any = "") -> bool:
+        """A subscription was not taken. Returns whether people are to be told."""
+        if code == "range":
+            self._silent = set()  # an older daemon does not know all topics
+            return False
+        is_news = not self._ask_at
+        self._ask_at = time.monotonic() + REFUSED_S
+        return is_news
 
     def error_received(self, exc: Exception) -> None:
         """Nobody listens there, or the way is barred."""
@@ -147,12 +159,20 @@ class Connection(asyncio.DatagramProtocol):
             self._set("lost")
 
     def _close_socket(self) -> None:
+        """Its subscriptions end with it; they alone, for with its port they are named."""
         if self._transport is not None:
+            name = self._transport.get_extra_info("sockname")
+            if name is not None:
+                self.send("/unsubscribe", "all", name[1])
             self._transport.close()
             self._transport = None
 
     def _subscribe(self) -> None:
         """To all topics of which nothing has come."""
+        if not self._silent:
+            self._ask_at = 0.0
+        if time.monotonic() < self._ask_at:
+            return
         for topic in TOPICS:
             if topic in self._silent:
                 self.send("/subscribe", topic, INTERVALS_MS.get(topic, OTHERS_MS))

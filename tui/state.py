@@ -83,7 +83,9 @@ class State:
             self._see("beat", msgspec.structs.replace(self.clock, frame=0, beat=float(int(self.clock.beat))))
         if "clock" in self.changed or "engine" in self.changed:
             jam, clock = self.engine.jam, self.clock
-            self.place = harmony.place(self.chart, clock.bar - jam.chart_bar, clock.beat - 1.0, clock.playing, jam.chord, self.engine.chord)
+            bar = clock.bar - 1 if clock.bar > 0 else clock.bar  # people count -1, 1: there is no bar 0
+            since = bar - (jam.chart_bar - 1)
+            self.place = harmony.place(self.chart, since, clock.beat - 1.0, clock.playing, jam.chord, self.engine.chord)
             self._see("place", self.place.seen)
         if "meters" in self.changed and now >= self._counters_at:
             self._counters_at = now + COUNTERS_S
@@ -154,5 +156,5 @@ class State:
 
     @property
     def jamming(self) -> bool:
-        """The band plays, or will from the next bar."""
-        return self.engine.jam.state in ("queued", "playing")
+        """The band plays, or will from the next bar, or when the clock that it waits for starts."""
+        return self.engine.jam.state in ("queued", "playing") or self.clock.waiting

@@ -124,5 +124,7 @@ def build(address: str, *arguments: Any) -> bytes:
             large = isinstance(argument, int) and not -(1 << 31) <= argument < 1 << 31
             builder.add_arg(argument, "h" if large else None)
         return builder.build().dgram
+    except OverflowError as error:
+        raise MessageError(f"cannot send {address}: a number is too large for OSC", code="malformed") from error
     except (BuildError, ValueError) as error:
         raise MessageError(f"cannot send {address}: {error}", code="malformed") from error

@@ -38,7 +38,7 @@ from jamd.audio.voices import (
     keep_tail,
     slot_voices,
 )
-from jamd.contract.layout import CLICKS, COMMANDS, FOREVER, PENDING
+from jamd.contract.layout import CLICKS, COMMANDS, FOREVER, GATE, PENDING
 
 # words and levels of jamd.contract.layout as plain integers, which is what the compiler wants
 FRAME = 1
@@ -46,7 +46,7 @@ COMMAND_HEAD, COMMAND_TAIL = 6, 7
 PENDING_COUNT, APPLIED = 21, 25
 CAPTURE_ON, CAPTURE_FIRST, CAPTURE_HEAD = 26, 27, 28
 MASTER, MASTER_TARGET, PEAK_L, PEAK_R, LIMITER, LOWEST, PEAK_JAM, PEAK_SLOTS, PEAK_IN = 2, 3, 4, 5, 6, 7, 10, 12, 14
-OP_JAM, OP_LAUNCH, OP_STOP, OP_GAIN, OP_LOOP, OP_MASTER, OP_PANIC, OP_SWAP, OP_SEEK = 1, 2, 3, 4, 5, 6, 7, 8, 9
+OP_JAM, OP_LAUNCH, OP_STOP, OP_GAIN, OP_LOOP, OP_MASTER, OP_PANIC, OP_SWAP, OP_SEEK, OP_CANCEL = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 CEILING: Final = 0.985
 RELEASE: Final = 1.0 / 9600.0
 
@@ -114,8 +114,25 @@ def _apply(now: int, op: int, index: int, value: float, header: Array, levels: A
 
 
 @njit(cache=True, error_model="numpy")
+def _cancel(frame: int, index: int, header: Array, pending_words: Array, pending_values: Array) -> None:
+    """Drop what waits for a frame: the launches and stops of a slot, or the gate's commands."""
+    kept = 0
+    for i in range(header[PENDING_COUNT]):
+        op = pending_words[i, 1]
+        meant = op == OP_JAM if index == GATE else op in (OP_LAUNCH, OP_STOP) and pending_words[i, 2] == index
+        if meant and pending_words[i, 0] == frame:
+            continue
+        if kept != i:
+            for k in range(3):
+                pending_words[kept, k] = pending_words[i, k]
+            pending_values[kept] = pending_values[i]
+        kept += 1
+    header[PENDING_COUNT] = kept
+
+
+@njit(cache=True, error_model="numpy")
 def _drain(header: Array, command_words: Array, command_values: Array, pending_words: Array, pending_values: Array) -> bool:
-    """Move new commands to the pending ones; True if one of them is a panic."""
+    """Move new commands to the pending ones, or take such back; True if one of them is a panic."""
     fence()
     head, tail = header[COMMAND_HEAD], header[COMMAND_TAIL]
     panic = False
@@ -124,6 +141,8 @@ def _drain(header: Array, command_words: Array, command_values: Array, pending_w
         if command_words[place, 1] == OP_PANIC:
             panic = True
             header[PENDING_COUNT] = 0
+        elif command_words[place, 1] == OP_CANCEL:
+            _cancel(command_words[place, 0], command_words[place, 2], header, pending_words, pending_values)
         else:
             count = header[PENDING_COUNT]
             if count < PENDING:

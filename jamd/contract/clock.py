@@ -13,8 +13,10 @@ import msgspec
 
 from jamd.contract.units import SAMPLE_RATE
 
-_SNAP = 1e-6
-"""Beats nearer than this to a line are on it."""
+_SAME = 1e-6
+"""Beats nearer than this are one beat."""
+_NEAR = 2
+"""Frames by which what lies on the grid may be off it by rounding."""
 
 
 class ClockSegment(msgspec.Struct, frozen=True):
@@ -37,6 +39,11 @@ class ClockSegment(msgspec.Struct, frozen=True):
 
     def frame_at(self, beat: float) -> int:
         return self.frame + round((beat - self.beat) * self.frames_per_beat)
+
+    @property
+    def bars(self) -> tuple[int, float, int]:
+        """How bars are counted."""
+        return self.beats_per_bar, self.bar_beat, self.bar
 
     def beat_of_bar(self, bar: int) -> float:
         return self.bar_beat + (bar - self.bar) * self.beats_per_bar
@@ -76,10 +83,12 @@ class Clock(msgspec.Struct, frozen=True):
         return found.frame_at(beat)
 
     def bar_at(self, frame: float) -> tuple[int, float]:
-        """Number of the bar, and the beat in it."""
+        """Number of the bar, and the beat in it. A bar begins at the frame of its line, which is rounded."""
         segment = self.segment_at(frame)
         past = segment.beat_at(frame) - segment.bar_beat
-        bars = math.floor(past / segment.beats_per_bar + _SNAP)
+        bars = math.floor(past / segment.beats_per_bar)
+        if segment.frame_at(segment.beat_of_bar(segment.bar + bars + 1)) <= frame:
+            bars += 1
         return segment.bar + bars, max(past - bars * segment.beats_per_bar, 0.0)
 
     def next_bar(self, frame: int) -> tuple[int, int]:
@@ -87,69 +96,95 @@ class Clock(msgspec.Struct, frozen=True):
         return self.next_quantum(frame, 1)
 
     def next_quantum(self, frame: int, bars: int) -> tuple[int, int]:
-        """Frame and number of the first bar line at or after a frame whose number is a multiple of `bars`."""
-        segment = self.segment_at(frame)
-        bar, past = self.bar_at(frame)
-        if past > _SNAP * 4:
-            bar += 1
-        bar = -(-bar // bars) * bars
-        for later in self.segments:
-            if later.frame > segment.frame and later.bar_beat <= segment.beat_of_bar(bar):
-                segment = later
-        return segment.frame_at(segment.beat_of_bar(bar)), bar
+        """Frame and number of the first bar line at or after a frame whose number is a multiple of `bars`.
+
+        Where bars are counted anew on the way there, it is looked for from there on.
+        """
+        index, bar = self._index_at(frame), self.bar_at(frame)[0]
+        while True:
+            if self._frame_of_line(index, bar) < frame:
+                bar += 1
+            bar = -(-bar // bars) * bars
+            line = self._frame_of_line(index, bar)
+            if index + 1 == len(self.segments) or line < self.segments[index + 1].frame:
+                return line, bar
+            index += 1
+            frame = self.segments[index].frame
+            bar = self.bar_at(frame)[0]
+
+    def _frame_of_line(self, index: int, bar: int) -> int:
+        """The frame of a bar's line in the time of a segment; a line that rounding has put before the segment is its first frame."""
+        segment = self.segments[index]
+        line = segment.beat_of_bar(bar)
+        frame = segment.frame_at(line)
+        if index and frame < segment.frame <= self.segments[index - 1].frame_at(line):
+            return segment.frame
+        return frame
 
     def frame_of_bar(self, bar: int) -> int:
         """The frame at which a bar begins: the last place where it does, should there be several."""
-        segment = self._segment_of_bar(bar)
-        return segment.frame_at(segment.beat_of_bar(bar))
+        return self._frame_of_line(self._index_of_bar(bar), bar)
 
     def beat_of_bar(self, bar: int) -> float:
         """The beat at which a bar begins, at the same place."""
-        return self._segment_of_bar(bar).beat_of_bar(bar)
+        return self.segments[self._index_of_bar(bar)].beat_of_bar(bar)
 
-    def _segment_of_bar(self, bar: int) -> ClockSegment:
-        """The last one in whose time the bar's line lies; where it lies in none, the last one that has such a bar."""
-        found = lies = None
-        for segment, following in zip(self.segments, (*self.segments[1:], None), strict=True):
-            if segment.bar > bar and segment is not self.segments[0]:
+    def _index_of_bar(self, bar: int) -> int:
+        """The last segment in whose time the bar's line lies; where it lies in none, the last one that has such a bar."""
+        found, lies = 0, None
+        for index, segment in enumerate(self.segments):
+            if index and segment.bar > bar:
                 continue
-            found, line = segment, segment.beat_of_bar(bar)
-            begun = line >= segment.beat - _SNAP or segment is self.segments[0]
-            if begun and (following is None or segment.frame_at(line) < following.frame):
-                lies = segment
-        assert found is not None
-        return lies or found
+            found, frame = index, self._frame_of_line(index, bar)
+            ended = index + 1 < len(self.segments) and frame >= self.segments[index + 1].frame
+            if (not index or frame >= segment.frame) and not ended:
+                lies = index
+        return found if lies is None else lies
 
     def next_division(self, frame: int, beats: float) -> tuple[int, float]:
         """Frame and beat of the first multiple of `beats` in its bar, or bar line, at or after a frame."""
         bar_frame, _ = self.next_bar(frame)
-        segment = self.segment_at(frame)
-        beat = self.beat_at(frame)
-        begin = beat - self.bar_at(frame)[1]
-        wanted = begin + math.ceil((beat - begin) / beats - _SNAP) * beats
-        division = segment.frame_at(wanted)
+        segment, beat = self.segment_at(frame), self.beat_at(frame)
+        begin = segment.beat_of_bar(self.bar_at(frame)[0])
+        wanted = begin + math.floor((beat - begin) / beats) * beats
+        while self.frame_at(wanted) < frame:
+            wanted += beats
+        division = self.frame_at(wanted)
         if division >= bar_frame:
             return bar_frame, self.beat_at(bar_frame)
         return division, wanted
 
     def next_beat(self, frame: int) -> tuple[int, float]:
         """Frame and number of the first whole beat at or after a frame."""
-        beat = float(math.ceil(self.beat_at(frame) - _SNAP))
+        beat = float(math.floor(self.beat_at(frame)))
+        while self.frame_at(beat) < frame:
+            beat += 1.0
         return self.frame_at(beat), beat
 
     def with_tempo(self, tempo: float, frame: int) -> Clock:
-        """Another tempo from a frame on; the beat runs on."""
+        """Another tempo from a frame on; the beat runs on. Bars that are to be counted otherwise later on still are, on their beat."""
         old = self.segment_at(frame)
-        return self.with_segments(ClockSegment(frame, old.beat_at(frame), tempo, old.beats_per_bar, old.bar_beat, old.bar))
+        beat = old.beat_at(frame)
+        if old.frame_at(round(beat)) == frame:
+            beat = float(round(beat))
+        fresh = [ClockSegment(frame, beat, tempo, old.beats_per_bar, old.bar_beat, old.bar)]
+        for later in self.segments:
+            last = fresh[-1]
+            if later.frame > frame and later.bars != last.bars:
+                fresh.append(msgspec.structs.replace(later, frame=last.frame_at(later.beat), tempo=tempo))
+        return self.with_segments(*fresh)
 
     def with_metre(self, beats_per_bar: int, frame: int) -> Clock:
-        """Another metre from a bar line on; `frame` is that of the line."""
+        """Another metre from a bar line on; `frame` is that of the line. Later changes of tempo stay."""
         old = self.segment_at(frame)
         bar, past = self.bar_at(frame)
         if past > 0.5 * old.beats_per_bar:
             bar += 1
         beat = old.beat_of_bar(bar)
-        return self.with_segments(ClockSegment(frame, beat, old.tempo, beats_per_bar, beat, bar))
+        fresh = ClockSegment(frame, beat, old.tempo, beats_per_bar, beat, bar)
+        tempos = [msgspec.structs.replace(later, beats_per_bar=beats_per_bar, bar_beat=beat, bar=bar)
+                  for later in self.segments if later.frame > frame and later.bars == old.bars]  # fmt: skip
+        return self.with_segments(fresh, *tempos)
 
     def placed(self, frame: int, bar: int, within: float, tempo: float, beats_per_bar: int) -> Clock:
         """From a frame on the clock is `within` beats into bar `bar`, wherever it was.
@@ -166,6 +201,27 @@ class Clock(msgspec.Struct, frozen=True):
         """These, by rising frame, in the place of all from the first one's frame on."""
         kept = tuple(segment for segment in self.segments if segment.frame < fresh[0].frame)
         return Clock((*kept, *fresh), self.playing)
+
+    def counts_bars_like(self, old: Clock) -> bool:
+        """Whether the bar after the last change has the number that an older clock gives it."""
+        last = self.segments[-1]
+        return abs(old.segments[-1].beat_of_bar(last.bar) - last.bar_beat) < _SAME
+
+    def carried(self, old: Clock, frame: int, bars: int = 1) -> int:
+        """The frame at which falls here what was to be at a frame of an older clock: on the same beat, and on a line if it was on one.
+
+        Args:
+            bars: if it was on a line whose number is a multiple of this, it will be.
+        """
+        beat = old.beat_at(frame)
+        division = round(beat * 4) / 4  # what waits for a quantum is on one; its frame is rounded
+        if abs(old.frame_at(division) - frame) <= _NEAR:
+            beat = division
+        at = self.frame_at(beat)
+        for quantum in (bars, 1):
+            if abs(old.next_quantum(frame - _NEAR, quantum)[0] - frame) <= _NEAR:
+                return self.next_quantum(at - _NEAR, quantum)[0]
+        return at
 
     def prune(self, frame: int) -> Clock:
         """Without the segments that ended before a frame."""

@@ -13,6 +13,8 @@ MIDI_EVENTS: Final = 1024
 PENDING: Final = 256
 SLOT_WORDS: Final = 16
 SLOT_FLOATS: Final = 8
+GATE: Final = -1
+"""As the index of CANCEL: the jam's gate."""
 CLICKS: Final = 2
 """Voices behind the slots, heard in the mix alone: the metronome's accent and its other beats."""
 CAPTURE_FRAMES: Final = 1 << 19
@@ -142,3 +144,5 @@ class AudioOp(IntEnum):
     """The waiting clip takes over: from `value` frames into it, or where the music is if that is below 0."""
     SLOT_SEEK = 9
     """A slot that plays goes on from `value`."""
+    CANCEL = 10
+    """At once: launches and stops of a slot that are due at exactly `frame` are dropped; of the jam's gate, if the index is `GATE`."""

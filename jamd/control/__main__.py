@@ -7,6 +7,8 @@ import asyncio
 import signal
 import sys
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -27,6 +29,8 @@ from jamd.control.store import Saved, Store, read_snapshot, write_atomically
 POLL_S = 0.002
 SNAPSHOT_S = 0.05
 STORE_S = 1.0
+SAID_AGAIN_S = 5.0
+"""After so long an error that goes on is told once more."""
 
 
 class Control:
@@ -49,6 +53,9 @@ class Control:
         self.done = asyncio.Event()
         self._is_new = before is None
         self._audio_is_fresh = False
+        self._engine: m.EngineReady | None = None
+        """What the engine that is there said when it was ready."""
+        self._said: dict[str, float] = {}
         self._kept = 0
         self._stored = 0
         self._snapshot_at = self._store_at = 0.0
@@ -57,7 +64,26 @@ class Control:
         self.osc.log(line)
         print(f"jamd: {line}", file=sys.stderr, flush=True)
 
+    def _complain(self, error: Exception, where: str = "") -> None:
+        """One line for what went wrong; not again and again."""
+        text = str(error)
+        if not isinstance(error, JamdError):  # a fault of ours: where it is
+            frames = traceback.extract_tb(error.__traceback__)
+            text = f"{type(error).__name__}: {error}" + (f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else "")
+        line, now = " ".join((where + text).split()), time.monotonic()
+        self._said = {said: at for said, at in self._said.items() if now - at < SAID_AGAIN_S}
+        if line not in self._said:
+            self._said[line] = now
+            self._log(line)
+
     async def _message(self, role: str, message: m.Message | None) -> None:
+        """What another process says, or that it has gone. Whatever goes wrong with it, the process is still heard."""
+        try:
+            self._take(role, message)
+        except Exception as error:
+            self._complain(error, f"{type(message).__name__} of {role}: " if message is not None else f"without {role}: ")
+
+    def _take(self, role: str, message: m.Message | None) -> None:
         if message is None:
             if role == "supervisor":
                 self.done.set()
@@ -73,21 +99,36 @@ class Control:
             else:
                 self.channels.send(message.role, m.Shutdown())
         elif isinstance(message, m.Hello):
-            if role == "engine" and message.fresh:
-                self.pacing.forget(role)
-                self.channels.send("engine", self.session.engine_state())
+            if role == "engine":
+                self._engine_came(message.fresh)
             elif role == "audio":
                 self._audio_is_fresh = message.fresh
                 if not message.fresh:
                     self.session.audio_came(fresh=False)
             self._announce()
         else:
-            self.session.take(message)
+            if isinstance(message, m.EngineReady):
+                self._engine = message
+            try:
+                self.session.take(message)
+            except Exception as error:  # what follows from it is done all the same
+                self._complain(error, f"{type(message).__name__} of {role}: ")
             if isinstance(message, m.AudioReady):
                 self.session.audio_came(fresh=self._audio_is_fresh)
                 self._audio_is_fresh = False
             if isinstance(message, m.EngineReady | m.AudioReady):
                 self._announce()
+
+    def _engine_came(self, fresh: bool) -> None:
+        """It is told everything, unless it plays on and this process has never lost it."""
+        if fresh:
+            self._engine = None
+        elif self.session.state.engine.get("ready"):
+            return
+        self.pacing.forget("engine")
+        self.channels.send("engine", self.session.engine_state())
+        if self._engine is not None:  # it was ready before its channel broke, and does not say so again
+            self.session.take(self._engine)
 
     def _announce(self) -> None:
         state = self.session.state
@@ -112,20 +153,24 @@ class Control:
                 self._snapshot_at = now + 60
         if session.store is not None and session.changes != self._stored and now >= self._store_at:
             self._store_at, self._stored = now + STORE_S, session.changes
-            session.store.save(session.state, midi.saved())
+            session.store.save(session.state, midi.saved(), session.slots.clips.unread)
+
+    def _try(self, work: Callable[[], None]) -> None:
+        """A turn of something. If it goes wrong, it is told, and comes round again."""
+        try:
+            work()
+        except Exception as error:
+            self._complain(error)
 
     async def _poll(self, midi: MidiDesk) -> None:
         count = 0
         while not self.done.is_set():
-            try:
-                self.session.poll()
-            except JamdError as error:  # too many commands wait: the next turn tries again
-                self.osc.log(str(error))
-            self.pacing.poll()
+            self._try(self.session.poll)
+            self._try(self.pacing.poll)
             count += 1
             if count % 5 == 0:
-                self.osc.publish_due()
-                self._keep(midi, time.monotonic())
+                self._try(self.osc.publish_due)
+                self._try(lambda: self._keep(midi, time.monotonic()))
             await asyncio.sleep(POLL_S)
 
     def _restore(self, midi: MidiDesk) -> None:
@@ -140,7 +185,14 @@ class Control:
             return
         if self._is_new:
             self.session.restore(saved)
+        else:  # what the process before had asked for and not read yet
+            self.session.read_clips(one.slot for one in saved.slots if one.clip and self._waits(one.slot))
         midi.restore(saved.midi)
+
+    def _waits(self, index: int) -> bool:
+        """Whether a slot of the state that is gone on from waits for a clip: it would not, had it been cleared."""
+        slots = self.session.state.slots
+        return 0 <= index < len(slots) and slots[index].request != 0
 
     async def run(self) -> None:
         """Until the supervisor says so."""
@@ -160,7 +212,7 @@ class Control:
         await poll
         await asyncio.gather(*self.session.tasks, return_exceptions=True)
         if self.session.store is not None:
-            self.session.store.save(self.session.state, midi.saved())
+            self.session.store.save(self.session.state, midi.saved(), self.session.slots.clips.unread)
         self.session.close()
         midi.close()
         self.osc.close()

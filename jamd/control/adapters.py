@@ -18,6 +18,8 @@ from jamd.contract.errors import MessageError
 from jamd.control.desk import Desk
 
 BASE = "base"
+STRONGEST = 2.0
+"""What the engine takes, of one adapter."""
 SHOWN = ("base", "created", "rank", "alpha", "targets", "style", "scores", "guards")
 
 
@@ -46,6 +48,13 @@ class Adapters(Desk):
 
     _waiting: list[tuple[str, float]] | None = None
     """What is to play once all of it is in memory."""
+    _before: list[tuple[str, float]] | None = None
+    """What was to play before the last change; None: nothing has changed yet."""
+
+    def heard(self) -> list[tuple[str, float]]:
+        """What plays, as the engine is told: each at its strength times that of all together."""
+        total = self.state.adapter_strength
+        return [(name, min(value * total, STRONGEST)) for name, value in self.state.adapters]
 
     def wanted(self) -> dict[str, str]:
         """Adapters that are to be in memory, to their folders; for an engine that has just come up."""
@@ -68,6 +77,8 @@ class Adapters(Desk):
             raise MessageError(f"adapter {name!r} is not in memory", code="adapter")
         if name in dict(self.state.adapters):
             raise MessageError(f"adapter {name!r} plays: use another one first", code="adapter")
+        if name in dict(self._waiting or []):
+            self._waiting = None
         self.send("engine", m.AdapterUnload(name=name))
 
     def use(self, name: str, strength: float | None) -> None:
@@ -84,7 +95,7 @@ class Adapters(Desk):
     def strength(self, value: float) -> None:
         self.state.adapter_strength = value
         if self.state.adapters:
-            self._tell(self.state.adapters, self.now)
+            self._tell(self.now)
 
     def _play(self, wanted: list[tuple[str, float]]) -> None:
         for name, _ in wanted:
@@ -95,21 +106,31 @@ class Adapters(Desk):
         if any(self.state.loaded.get(name) == "staging" for name, _ in wanted):
             self._waiting = wanted
             return
+        self._switch(wanted)
+
+    def _switch(self, wanted: list[tuple[str, float]]) -> None:
+        """From the next bar on; all of it is in memory."""
         self._waiting = None
         clock = self.clock
         frame = clock.next_bar(self.ahead(self.session.config.engine.change_ms))[0] if clock.playing else self.now
-        self.state.adapters = wanted
-        self._tell(wanted, frame)
+        self._before, self.state.adapters = self.state.adapters, wanted
+        self._tell(frame)
 
-    def _tell(self, wanted: list[tuple[str, float]], frame: int) -> None:
-        total = self.state.adapter_strength
-        self.send("engine", m.AdapterUse(adapters=[(name, value * total) for name, value in wanted], frame=frame))
+    def _tell(self, frame: int) -> None:
+        self.send("engine", m.AdapterUse(adapters=self.heard(), frame=frame))
+
+    def _refused(self, playing: list[tuple[str, float]]) -> None:
+        """What was to play before plays on. `playing` has the strengths that are heard, not those that were asked for."""
+        if {name for name, _ in playing} == {name for name, _ in self.state.adapters}:
+            return
+        total = self.state.adapter_strength or 1.0
+        self.state.adapters = self._before if self._before is not None else [(name, value / total) for name, value in playing]
 
     def take(self, message: m.AdapterEvent) -> None:
         """The engine has done something with an adapter, or could not."""
         state, name = self.state, message.name
         if message.state == "refused":
-            state.adapters = message.playing
+            self._refused(message.playing)
             self.log(message.text)
             return
         if message.state in ("registered", "failed"):
@@ -122,7 +143,7 @@ class Adapters(Desk):
         state.loaded[name] = message.state
         waiting = self._waiting
         if waiting is not None and all(state.loaded.get(one) in ("ready", "active") for one, _ in waiting):
-            self._play(waiting)
+            self._switch(waiting)
 
     def engine_gone(self) -> None:
         """A new engine reads them all again."""

@@ -7,6 +7,7 @@ asked. A copy or a new clip for a slot that sounds waits there until it is told 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,14 @@ class Clips:
         self._tempo_since = 0
         self._followed = 0
         self._corrected = 0
+        self._saved: set[int] = set()
+        self._gains: set[int] = set()
+        """Slots whose gain the audio thread has to be told."""
+
+    @property
+    def unread(self) -> set[int]:
+        """Slots whose clips of the last run are being read, or could not be: neither cleared nor filled with another one since."""
+        return {index for index in self._saved if self._slots[index].clip is None}
 
     @property
     def _slots(self) -> list[Slot]:
@@ -59,9 +68,20 @@ class Clips:
     def _attach(self, index: int, clip: Clip) -> None:
         slot = self._slots[index]
         slot.clip, slot.sounding_tempo, slot.stretching, slot.error = clip, clip.tempo, 0.0, ""
+        self._saved.discard(index)
         self._desk.session.changes += 1
         self._desk.send("audio", m.ClipAttach(slot=index, name=clip.memory, frames=clip.frames, loop=bool(slot.setup.loop)))
-        self._desk.push(AudioOp.SLOT_GAIN, self._desk.now, index, linear(slot.setup.gain_db))
+        self._gains.add(index)
+        self._tell_gains()
+
+    def _tell_gains(self) -> None:
+        """Where too many commands wait for the audio thread, the next turn tells the rest."""
+        for index in sorted(self._gains):
+            try:
+                self._desk.push(AudioOp.SLOT_GAIN, self._desk.now, index, linear(self._slots[index].setup.gain_db))
+            except MessageError:
+                return
+            self._gains.discard(index)
 
     def attach_all(self) -> None:
         """For an audio process that holds nothing yet."""
@@ -73,6 +93,8 @@ class Clips:
 
     def detach_soon(self, index: int) -> None:
         """Once the fade of a stop is over, unless something new is there by then."""
+        if not self._slots[index].request:  # the musician has cleared it
+            self._saved.discard(index)
 
         def detach() -> None:
             if self._slots[index].clip is None:
@@ -157,26 +179,31 @@ class Clips:
 
     # --- files ----------------------------------------------------------------------------------------------------------
 
-    def later(self, index: int, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        """Work in a thread, its result in the loop; what goes wrong is the slot's error."""
+    def later(self, index: int, work: Callable[[], Any], then: Callable[[Any], None], request: int | None = None) -> None:
+        """Work in a thread, its result in the loop; what goes wrong is the slot's error, and ends the wait for `request`."""
         loop = asyncio.get_running_loop()
 
         async def go() -> None:
             try:
                 then(await loop.run_in_executor(None, work))
-            except (JamdError, OSError) as error:
+            except Exception as error:  # whatever a file holds: the slot says so, and waits no longer
+                text = str(error) if isinstance(error, JamdError | OSError) else f"{type(error).__name__}: {error}"
+                self._desk.log(f"slot {index + 1}: {text}")
                 slot = self._slots[index]
-                slot.error, slot.rendering = str(error), False
-                self._desk.log(f"slot {index + 1}: {error}")
+                if request is None:
+                    slot.error = text
+                elif slot.request == request:
+                    slot.error, slot.rendering = text, False
+                self._desk.session.changes += 1
 
         task = loop.create_task(go())
         self._desk.session.tasks.add(task)
         task.add_done_callback(self._desk.session.tasks.discard)
 
     def fresh_name(self, index: int) -> str:
-        """A name for a clip's memory."""
+        """A name for a clip's memory; no control process before this one had it either."""
         self._names += 1
-        return f"{self._desk.session.memory.name}-file-{index + 1}-{self._names}-{self._desk.now}"
+        return f"{self._desk.session.memory.name}-file-{index + 1}-{self._names}-{secrets.token_hex(4)}"
 
     def load(self, index: int, path: str) -> None:
         file = inside(paths.clips_folder(), path, LOADABLE)
@@ -184,6 +211,11 @@ class Clips:
         clip_files.check(file)
         name, tempo, per_bar = self.fresh_name(index), state.tempo, state.chart.beats_per_bar
         self.load_file(index, lambda: clip_files.load(file, name, tempo, per_bar), path)
+
+    def load_saved(self, index: int, work: Callable[[], Clip]) -> None:
+        """Fill a slot with its clip of the last run."""
+        self._saved.add(index)
+        self.load_file(index, work, "")
 
     def load_file(self, index: int, work: Callable[[], Clip], label: str) -> None:
         """Fill a slot with what `work` reads."""
@@ -198,7 +230,7 @@ class Clips:
             self._attach(index, clip)
             self._desk.session.recording.keep_clip(index, clip)
 
-        self.later(index, work, then)
+        self.later(index, work, then, request)
 
     def save(self, index: int, path: str) -> None:
         slot = self._slots[index]
@@ -214,6 +246,8 @@ class Clips:
 
     def poll(self) -> None:
         """Stretch what the clock has left behind; bring loops that have drifted back to it."""
+        if self._gains:
+            self._tell_gains()
         now, clock = self._desk.now, self._desk.clock
         tempo = clock.segment_at(now).tempo if clock.playing else self._desk.state.tempo
         if tempo != self._tempo:

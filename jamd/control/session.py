@@ -10,7 +10,7 @@ import asyncio
 import importlib
 import os
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from jamd import __version__
@@ -115,9 +115,15 @@ class Session:
         return self.desks[desk].value(name, number - 1 if number else route.name)
 
     def poll(self) -> None:
-        """Every few milliseconds: what has to be done in time."""
+        """Every few milliseconds: what has to be done in time. An error of one desk is raised once all have had their turn."""
+        failed: Exception | None = None
         for desk in self.desks.values():
-            desk.poll()
+            try:
+                desk.poll()
+            except Exception as error:
+                failed = error
+        if failed is not None:
+            raise failed
 
     # --- out ------------------------------------------------------------------------------------------------------------
 
@@ -125,10 +131,13 @@ class Session:
         return self._send(role, message)
 
     def set_clock(self, clock: Clock) -> None:
-        """The clock from now on, for everybody."""
-        self.state.clock = clock.prune(self.memory.frame - 60 * SAMPLE_RATE)
+        """The clock from now on, for everybody; what waits for its beat waits for it still."""
+        old, self.state.clock = self.state.clock, clock.prune(self.memory.frame - 60 * SAMPLE_RATE)
         self.changes += 1
         self.send("engine", m.SetClock(clock=self.state.clock))
+        if old.playing and clock.playing:
+            self.band.clock_moved(old)
+            self.slots.clock_moved(old)
 
     def need_engine(self) -> None:
         """
@@ -145,7 +154,7 @@ class Session:
         return m.EngineState(
             clock=s.clock, chart_text=s.chart_text, chart_bar=s.chart_bar, chord_text=s.chord_text or None, chord_beat=s.chord_beat,
             params=dict(s.params), parts=dict(s.parts), style=s.style, jam_from=s.jam_from, jam_until=s.jam_until,
-            trade=s.trade, trade_bar=s.trade_bar, loaded=self.adapters.wanted(), adapters=s.adapters,
+            trade=s.trade, trade_bar=s.trade_bar, loaded=self.adapters.wanted(), adapters=self.adapters.heard(),
         )  # fmt: skip
 
     # --- what comes back ------------------------------------------------------------------------------------------------
@@ -223,14 +232,21 @@ class Session:
         state = self.state
         state.gain_db, state.latency_ms, state.connections = saved.gain_db, saved.latency_ms, saved.connections
         for one in saved.slots:
-            if not 0 <= one.slot < len(state.slots):
+            if 0 <= one.slot < len(state.slots):
+                state.slots[one.slot].setup = one.setup
+        self.read_clips([one.slot for one in saved.slots if one.clip])
+
+    def read_clips(self, saved: Iterable[int]) -> None:
+        """The clips that were saved, of the slots that wait for one."""
+        state, clips = self.state, self.slots.clips
+        for index in saved:
+            if self.store is None or not 0 <= index < len(state.slots) or state.slots[index].clip is not None:
                 continue
-            state.slots[one.slot].setup = one.setup
-            if not one.clip or self.store is None:
-                continue
-            reader = self.store.clip_reader(one.slot, self.slots.clips.fresh_name(one.slot), state.tempo, state.chart.beats_per_bar)
-            if reader is not None:
-                self.slots.clips.load_file(one.slot, reader, "")
+            reader = self.store.clip_reader(index, clips.fresh_name(index), state.tempo, state.chart.beats_per_bar)
+            if reader is None:
+                self.log(f"slot {index + 1}: the file of its clip is gone")
+            else:
+                clips.load_saved(index, reader)
 
     def store_clip(self, index: int) -> None:
         """A slot has a new clip: keep it."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import unicodedata
+from typing import Any, Final
 
 from jamd.contract.errors import MessageError
 from jamd.contract.layout import AudioOp
@@ -11,6 +12,10 @@ from jamd.control.mixer import linear
 from jamd.control.state import Slot
 
 LONGEST_NAME = 64
+_CONTROLS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Categories of characters that a terminal acts on, or that end a line."""
+_DIRECTIONS: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+"""Marks that turn the reading direction."""
 
 
 class SlotSetups(Desk):
@@ -48,6 +53,8 @@ class SlotSetups(Desk):
     def name(self, index: int, text: str) -> None:
         if len(text) > LONGEST_NAME:
             raise MessageError(f"a name has at most {LONGEST_NAME} characters", code="range")
+        if any(unicodedata.category(one) in _CONTROLS or unicodedata.bidirectional(one) in _DIRECTIONS for one in text):
+            raise MessageError("a name holds a control character", code="range")
         self.slot(index).setup.name = text
 
     def value(self, action: str, which: Any) -> Any:

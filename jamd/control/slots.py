@@ -10,13 +10,14 @@ import math
 from typing import Any
 
 from jamd.contract import messages as m
+from jamd.contract.clock import Clock
 from jamd.contract.errors import MessageError
 from jamd.contract.layout import AudioOp, SlotState
 from jamd.contract.parameters import SLOTS
 from jamd.control.clips import Clips
 from jamd.control.follow import next_slot
 from jamd.control.slot_setups import SlotSetups
-from jamd.control.state import Slot, SlotName
+from jamd.control.state import Slot, SlotName, SlotSetup
 
 ROW = 8
 BEATS_OF_NOTES = {"1/16": 0.25, "1/8": 0.5, "1/4": 1.0, "1/2": 2.0}
@@ -24,6 +25,8 @@ HORIZON_MS = 250.0
 """How far ahead repeats and follow actions are given to the audio thread."""
 SETTLED = 2048
 """Frames after which a launch or stop is done."""
+NOTHING = 0.01
+"""Beats that are no place in a clip but its start."""
 
 
 class Slots(SlotSetups):
@@ -49,7 +52,8 @@ class Slots(SlotSetups):
 
     def clear(self, index: int) -> None:
         slot = self.slot(index)
-        if self._sounds(index):
+        waited = self._take_back(index, self.now)
+        if waited or self._sounds(index):
             self.push(AudioOp.SLOT_STOP, self.now, index)
         slot.forget_launch()
         slot.clip, slot.attached, slot.rendering, slot.error = None, False, False, ""
@@ -94,9 +98,9 @@ class Slots(SlotSetups):
         """Start a slot at a frame, and stop what it chokes there."""
         slot = self.slot(index)
         clock = self.clock
+        self._take_back(index, self.now)
         for other in self._choked_by(index):
-            self.push(AudioOp.SLOT_STOP, frame, other)
-            self.slot(other).stop_at, self.slot(other).launch_at = frame, None
+            self._stop_at(other, frame)
         position, beat = 0, clock.beat_at(frame)
         if slot.setup.legato and slot.clip is not None:
             position, beat = self._legato(index, frame)
@@ -138,11 +142,25 @@ class Slots(SlotSetups):
         slot.held, slot.repeat_at, slot.follow_beat = False, None, None
         if not slot.loaded:
             return
-        frame = self.quantum(index, self.now)
-        if slot.launch_at is not None:  # a launch that waits is followed by its stop
-            frame = max(frame, slot.launch_at)
-        self.push(AudioOp.SLOT_STOP, frame, index)
-        slot.stop_at = frame
+        self._stop_at(index, self.quantum(index, self.now))
+
+    def _stop_at(self, index: int, frame: int) -> None:
+        """Stop a slot at a frame, unless it is to stop before; what it was to do from there on it will not."""
+        slot = self.slot(index)
+        self._take_back(index, frame)
+        if slot.stop_at is None or slot.stop_at < self.now:
+            self.push(AudioOp.SLOT_STOP, frame, index)
+            slot.stop_at = frame
+
+    def _take_back(self, index: int, since: int) -> bool:
+        """A slot's launch and stop are not to be, where they are due at a frame or after it. True if there were some."""
+        slot = self.slot(index)
+        found = sorted({at for at in (slot.launch_at, slot.stop_at) if at is not None and at >= max(since, self.now)})
+        for at in found:
+            self.push(AudioOp.CANCEL, at, index)
+        slot.launch_at = None if slot.launch_at in found else slot.launch_at
+        slot.stop_at = None if slot.stop_at in found else slot.stop_at
+        return bool(found)
 
     def launch_scene(self, row: int) -> None:
         """All clips of a row, at the latest of their quanta."""
@@ -162,6 +180,7 @@ class Slots(SlotSetups):
     def stop_all(self, frame: int) -> None:
         """Everything, without waiting for a quantum."""
         for index, slot in enumerate(self.state.slots):
+            self._take_back(index, self.now)
             if slot.loaded:
                 self.push(AudioOp.SLOT_STOP, frame, index)
             slot.forget_launch()
@@ -174,6 +193,46 @@ class Slots(SlotSetups):
 
     def _sounds(self, index: int) -> bool:
         return self.session.memory.slot(index).state in (SlotState.PLAYING, SlotState.STOPPING)
+
+    # --- a clock that changes -------------------------------------------------------------------------------------------
+
+    def clock_moved(self, old: Clock) -> None:
+        """Launches and stops that wait for a beat of the old clock fall on it in the new one; those of one frame stay together."""
+        quanta: dict[int, int] = {}
+        for slot in self.state.slots:
+            for at in (slot.launch_at, slot.stop_at):
+                if at is not None and at > self.now + SETTLED:
+                    word = slot.setup.quantize
+                    quanta[at] = max(quanta.get(at, 1), int(word) if word.isdecimal() else 1)
+        moved = {at: self.clock.carried(old, at, bars) for at, bars in quanta.items()}
+        if all(at == to for at, to in moved.items()):
+            return
+        for index in range(len(self.state.slots)):
+            self._move(index, old, moved)
+
+    def _move(self, index: int, old: Clock, moved: dict[int, int]) -> None:
+        """Give a slot's launch and stop anew."""
+        slot = self.slot(index)
+        launch, stop = slot.launch_at, slot.stop_at
+        for at in sorted({at for at in (launch, stop) if at in moved}):
+            self.push(AudioOp.CANCEL, at, index)
+        if launch in moved:
+            frame = moved[launch]
+            beat, before, position = self.clock.beat_at(frame), old.beat_at(launch), 0
+            if slot.launch_beat is not None and slot.clip is not None:
+                past = (before - slot.launch_beat) % slot.clip.beats
+                if NOTHING < past < slot.clip.beats - NOTHING:  # legato
+                    past = (beat - slot.launch_beat) % slot.clip.beats
+                    position = round(past / slot.clip.beats * self.memory_frames(index))
+                else:
+                    slot.launch_beat = beat
+            if slot.follow_beat is not None:
+                slot.follow_beat += beat - before
+            self.push(AudioOp.SLOT_LAUNCH, frame, index, position)
+            slot.launch_at, slot.repeat_at = frame, frame if slot.repeat_at == launch else slot.repeat_at
+        if stop in moved:
+            self.push(AudioOp.SLOT_STOP, moved[stop], index)
+            slot.stop_at = moved[stop]
 
     # --- in time --------------------------------------------------------------------------------------------------------
 
@@ -208,8 +267,8 @@ class Slots(SlotSetups):
         group = [i for i, other in enumerate(self.state.slots) if other.loaded and other.setup.choke == slot.setup.choke]
         target = None if action in ("stop", "none") else next_slot(action, index, group, self.state.requests + frame)
         if action != "none" and target != index:
-            self.push(AudioOp.SLOT_STOP, frame, index)
-            slot.stop_at, slot.repeat_at, slot.held = frame, None, False
+            self._stop_at(index, frame)
+            slot.repeat_at, slot.held = None, False
         if target is not None:
             self.launch_at(target, frame)
 
@@ -254,7 +313,7 @@ class Slots(SlotSetups):
         out = []
         for index, slot in enumerate(self.state.slots):
             name = self.state_of(index)
-            if name == "empty" and not slot.error and not slot.setup.name:
+            if name == "empty" and not slot.error and slot.setup == SlotSetup():
                 continue
             row: dict[str, Any] = {"slot": index + 1, "state": name}
             clip = slot.clip

@@ -6,7 +6,7 @@ Files are written beside and renamed, so that there is always a whole one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,6 +71,8 @@ class Store:
         self._log = log
         self._complained = False
         self._last = b""
+        self._named: set[Path] = set()
+        """Files of clips that `state.json` names; no other is ever removed."""
 
     def _file(self, index: int) -> Path:
         return self._folder / "slots" / f"slot-{index + 1:02d}.wav"
@@ -93,12 +95,19 @@ class Store:
         if saved.version != VERSION:
             self._log(f"{path} is of version {saved.version}, not {VERSION}: it is left alone until something changes")
             return None
+        self._named = {self._file(one.slot) for one in saved.slots if one.clip}
         return saved
 
     def clip_reader(self, index: int, name: str, tempo: float, beats_per_bar: int) -> Callable[[], Clip] | None:
         """Reads a slot's saved clip into a shared memory of a name; None if there is none."""
         path = self._file(index)
-        return (lambda: clip_files.load(path, name, tempo, beats_per_bar)) if path.is_file() else None
+
+        def read() -> Clip:
+            clip = clip_files.load(path, name, tempo, beats_per_bar)
+            clip.stored = True
+            return clip
+
+        return read if path.is_file() else None
 
     def save_clip(self, index: int, clip: Clip) -> None:
         """Keep a slot's clip.
@@ -108,13 +117,17 @@ class Store:
         """
         clip_files.save(self._file(index), clip, "FLOAT")
 
-    def save(self, state: State, midi: dict[str, Any]) -> None:
-        """Keep everything else, if it has changed. What cannot be written is told once; the music goes on."""
+    def save(self, state: State, midi: dict[str, Any], unread: Collection[int] = ()) -> None:
+        """Keep everything else, if it has changed. What cannot be written is told once; the music goes on.
+
+        Args:
+            unread: slots whose saved clips have not come back yet, or could not be read: their files stay.
+        """
         plain = SlotSetup()
         slots = [
-            SavedSlot(index, slot.setup, self._file(index).name if slot.clip is not None else "")
+            SavedSlot(index, slot.setup, self._file(index).name if slot.clip is not None or index in unread else "")
             for index, slot in enumerate(state.slots)
-            if slot.clip is not None or slot.setup != plain
+            if slot.clip is not None or index in unread or slot.setup != plain
         ]
         saved = Saved(VERSION, slots, state.gain_db, state.latency_ms, state.connections, midi)
         data = msgspec.json.format(msgspec.json.encode(saved), indent=1)
@@ -124,9 +137,9 @@ class Store:
             write_atomically(self._folder / "state.json", data)
             self._last, self._complained = data, False
             kept = {self._file(one.slot) for one in slots if one.clip}
-            for path in (self._folder / "slots").glob("slot-*.wav"):
-                if path not in kept:
-                    path.unlink(missing_ok=True)
+            gone, self._named = self._named - kept, kept
+            for path in gone:
+                path.unlink(missing_ok=True)
         except OSError as error:
             if not self._complained:
                 self._complained = True

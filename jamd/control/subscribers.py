@@ -1,5 +1,7 @@
 """Who wants to hear of changes: the value at once, then whenever it is another, until they have not pinged for a minute.
 
+Of the log every line is sent, not only the last one.
+
 A subscription belongs to an address and port: that from which it was asked for, and that to which it goes, if another port was named. What
 comes from either keeps it alive, or ends it. Programs that have a new port for every message (`oscsend`) have to name one to hear anything;
 for those, whatever comes from the host keeps it alive.
@@ -22,6 +24,8 @@ Client = tuple[str, int]
 EXPIRY_S: Final = 60.0
 MOST: Final = 256
 """Subscriptions, of all clients together."""
+LINES: Final = 64
+"""Of the log that are kept for those who are told of them now and then."""
 
 
 def as_json(value: Any) -> str:
@@ -38,6 +42,8 @@ class Subscription:
     interval: float
     due: float = 0.0
     last: str = ""
+    logged: int = 0
+    """Of `log`: how many lines there had been when it was told last."""
 
     @property
     def is_named(self) -> bool:
@@ -63,13 +69,16 @@ class Subscribers:
         self._seen: dict[Client, float] = {}
         """When those who keep a subscription alive were heard last."""
         self._subscriptions: dict[tuple[Client, str], Subscription] = {}
-        self._log: deque[str] = deque(maxlen=64)
+        self._log: deque[str] = deque(maxlen=LINES)
+        self._logged = 0
+        """Lines of the log since the start."""
 
     def __len__(self) -> int:
         return len(self._subscriptions)
 
     def log(self, line: str) -> None:
         self._log.append(line[:1024])
+        self._logged += 1
 
     def seen(self, client: Client) -> None:
         """Somebody has shown that they are there."""
@@ -90,7 +99,7 @@ class Subscribers:
             raise MessageError(f"there are {len(self._subscriptions)} subscriptions, and at most {MOST}", code="overload")
         now = time.monotonic()
         for name in names:
-            subscription = Subscription(target, client, name, (interval_ms or 100) / 1000)
+            subscription = Subscription(target, client, name, (interval_ms or 100) / 1000, logged=self._logged)
             self._subscriptions[target, name] = subscription
             self._seen |= dict.fromkeys(subscription.keepers, now)
             self._publish(subscription, as_json(self._view(name, subscription)), now, first=True)
@@ -139,6 +148,14 @@ class Subscribers:
             subscription.last = text
             self._reply(subscription.client, f"/{subscription.topic}", text)
 
+    def _publish_log(self, subscription: Subscription, now: float) -> None:
+        """Every line since the last time, of those that are kept, in a message of its own."""
+        subscription.due = now + subscription.interval
+        new = min(self._logged - subscription.logged, len(self._log))
+        subscription.logged = self._logged
+        for line in list(self._log)[len(self._log) - new :] if new else ():
+            self._reply(subscription.client, "/log", as_json(line))
+
     def publish_due(self) -> None:
         """Send what is due, every view but the meters made once; drop who has not pinged for a minute."""
         now = time.monotonic()
@@ -149,6 +166,9 @@ class Subscribers:
                 silent.append(subscription)
             elif now >= subscription.due:
                 topic = subscription.topic
+                if topic == "log":
+                    self._publish_log(subscription, now)
+                    continue
                 if topic == "meters":
                     text = as_json(self._view(topic, subscription))
                 else:

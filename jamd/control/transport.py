@@ -6,7 +6,9 @@ clock's line goes on backwards there.
 
 from __future__ import annotations
 
+import math
 import time
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,8 @@ class Transport(Desk):
         self._clicked = 0.0
         """Beat up to which clicks have been given to the audio thread."""
         self._count_from: float | None = None
+        self._clicks: list[tuple[int, int]] = []
+        """Frames and voices of the last clicks that have been given."""
 
     # --- play and stop --------------------------------------------------------------------------------------------------
 
@@ -70,8 +74,12 @@ class Transport(Desk):
         self.halt()
 
     def halt(self) -> None:
-        """The clock alone."""
+        """The clock alone, with its clicks."""
         was = self.state.clock.playing
+        for frame, voice in self._clicks:
+            if frame >= self.now:
+                self.push(AudioOp.CANCEL, frame, voice)
+        self._clicks.clear()
         self.session.set_clock(self.state.clock.stopped())
         if was:
             self.sources.stopped()
@@ -91,7 +99,8 @@ class Transport(Desk):
         if not state.clock.playing:
             state.start_bar = bar - 1
             return
-        frame, _ = state.clock.next_bar(self.ahead(self.session.config.engine.change_ms))
+        changes = [after.frame for before, after in pairwise(state.clock.segments) if after.bars != before.bars]
+        frame, _ = state.clock.next_bar(max([self.ahead(self.session.config.engine.change_ms), *changes]))
         old = state.clock.segment_at(frame)
         self.session.set_clock(state.clock.placed(frame, bar - 1, 0.0, old.tempo, old.beats_per_bar))
 
@@ -181,7 +190,9 @@ class Transport(Desk):
             if counts or self.state.metronome:
                 frame = clock.frame_at(beat)
                 accent = clock.bar_at(frame)[1] < 0.5
-                self.push(AudioOp.SLOT_LAUNCH, frame, SLOTS + (0 if accent else 1))
+                voice = SLOTS + (0 if accent else 1)
+                self.push(AudioOp.SLOT_LAUNCH, frame, voice)
+                self._clicks = [*self._clicks[-3:], (frame, voice)]
             self._clicked = beat
             beat += 1.0
 
@@ -195,8 +206,9 @@ class Transport(Desk):
         shown = bar + 1 if bar >= 0 else max(bar, -max(state.count_in, 1))  # bars of the count-in are below 0
         return {
             "playing": playing, "tempo": round(state.tempo, 3), "beats_per_bar": segment.beats_per_bar,
-            "bar": shown if playing else 0, "beat": round(beat + 1, 2) if playing else 0.0, "frame": now, "source": state.source,
-            "count_in": state.count_in, "metronome": state.metronome, "master": state.master, "latency": state.latency_ms,
+            "bar": shown if playing else 0, "beat": math.floor((beat + 1) * 100) / 100 if playing else 0.0, "frame": now,
+            "source": state.source, "count_in": state.count_in, "metronome": state.metronome, "master": state.master,
+            "latency": state.latency_ms,
         } | self.sources.view()  # fmt: skip
 
     def value(self, action: str, which: Any) -> Any:

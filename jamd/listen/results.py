@@ -72,6 +72,11 @@ class Result:
     """Lines that cannot be read."""
 
     @property
+    def is_same(self) -> bool:
+        """Both sides are one under two names, which alone tell them apart."""
+        return self.adapter.hash == self.against.hash
+
+    @property
     def count(self) -> int:
         """Answers that count."""
         return self.for_adapter + self.for_against
@@ -113,7 +118,7 @@ class Result:
             self.skipped += 1
             return
         self.chose_a += answer.choice == "a"
-        mine = chosen.hash == self.adapter.hash
+        mine = chosen.name == self.adapter.name if self.is_same else chosen.hash == self.adapter.hash
         self.for_adapter += mine
         self.for_against += not mine
         self.listeners.setdefault(answer.listener, [0, 0])[not mine] += 1
@@ -183,9 +188,10 @@ def count_up(answers: Iterable[Answer], adapter: Side, against: Side, damaged: i
     result = Result(adapter, against, damaged=damaged)
     hashes, names = {adapter.hash, against.hash}, {adapter.name, against.name}
     for answer in answers:
-        if {answer.adapter.hash, answer.against.hash} == hashes:
+        named = {answer.adapter.name, answer.against.name} == names
+        if {answer.adapter.hash, answer.against.hash} == hashes and (named or not result.is_same):
             result.add(answer)
-        elif {answer.adapter.name, answer.against.name} == names:
+        elif named:
             result.other_versions += 1
     return result
 

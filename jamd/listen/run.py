@@ -110,6 +110,8 @@ def begin(order: Order, wanted: Wanted) -> Sitting:
     from model.generator.models import load_models
 
     adapter, against = order.sides()
+    if adapter.hash == against.hash:
+        raise UsageError(f"{adapter.name} and {against.name} are one adapter under two names: there is nothing to tell apart")
     learned = [read_manifest(find_adapter(name)).data_hash for name in (order.adapter, order.against) if name != BASE]
     if unfinished(order):
         order.say(f"a test of these two was not finished; this begins another one. To go on with that: {order.again()}\n")

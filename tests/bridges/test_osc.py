@@ -84,6 +84,9 @@ def test_large_numbers_are_sent_as_such() -> None:
     assert read_packet(build("/a", 1 << 40, -(1 << 31)))[0].arguments == (1 << 40, -(1 << 31))
     with pytest.raises(MessageError):
         build("/a", 1 << 80)
+    for large in (1e300, -1e39):
+        with pytest.raises(MessageError, match="cannot send /gain: a number is too large"):
+            build("/gain", large)
 
 
 @given(pattern=st.text(alphabet="/a[]{}*?!-,\\^", max_size=20))

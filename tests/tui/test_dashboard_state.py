@@ -237,3 +237,26 @@ def test_without_a_terminal_it_says_so() -> None:
     result = subprocess.run([sys.executable, "-m", "jamd", "tui"], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     assert result.returncode == 2
     assert result.stderr == "jamd: the dashboard needs a terminal, or --web\n"
+
+
+@pytest.mark.parametrize(
+    ("bar", "beat", "chart_bar", "beats", "where"),
+    [(-2, 1.3, 1, 7.7, -1), (-1, 1.0, 1, 4.0, -1), (-1, 4.5, 1, 0.5, -1), (-1, 1.0, 3, 12.0, -1), (1, 1.0, 1, 2.0, 0), (2, 1.0, 1, 8.0, 1)],
+)
+def test_a_count_in_has_no_bar_0(bar: int, beat: float, chart_bar: int, beats: float, where: int) -> None:
+    """Bars go ..., -2, -1, 1, 2, ..."""
+    state = State()
+    say(state, "engine", jam={"chart": "| Dm7 G7 | Cmaj7 | % | A7 |", "chart_bar": chart_bar})
+    say(state, "clock", playing=True, bar=bar, beat=beat)
+    state.tick(1.0)
+    assert state.place.beats == pytest.approx(beats)
+    assert state.place.bar == where
+
+
+def test_a_band_that_waits_for_its_clock_can_be_called_off() -> None:
+    state = State()
+    say(state, "engine", jam={"state": "stopped"})
+    say(state, "clock", source="midi", waiting=True)
+    assert state.jamming
+    say(state, "clock", source="midi", waiting=False)
+    assert not state.jamming

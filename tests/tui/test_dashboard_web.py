@@ -96,7 +96,7 @@ def test_pages_of_other_sites_are_kept_out(serve: Serve) -> None:
             assert await status("/static/js/textual.js") == await status("/static/css/xterm.css") == 200
             assert await status("/", Host="evil.example:80") == 403
             assert await status("/ws", Host="evil.example", Origin="http://evil.example") == 403
-            for origin in ("http://evil.example", "null", f"http://127.0.0.1:{free_tcp_port()}"):
+            for origin in ("http://evil.example", "null", "http://[", f"http://127.0.0.1:{free_tcp_port()}"):
                 with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
                     await session.ws_connect(f"http://{where}/ws", origin=origin)
 

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
 from jamd.contract.errors import JamdError
+from tui.harmless import harmless_lines
 
 
 class Prompt(ModalScreen[None]):
@@ -27,7 +28,7 @@ class Prompt(ModalScreen[None]):
 
     def __init__(self, title: str, help: str, initial: str, take: Callable[[str], None]) -> None:
         super().__init__()
-        self._title, self._help, self._initial, self._take = title, help, initial, take
+        self._title, self._help, self._initial, self._take = title, help, harmless_lines(initial), take
 
     def compose(self) -> ComposeResult:
         with Vertical(id="prompt"):
@@ -40,7 +41,7 @@ class Prompt(ModalScreen[None]):
         try:
             self._take(event.value)
         except JamdError as error:
-            self.query_one("#prompt-wrong", Label).update(str(error))
+            self.query_one("#prompt-wrong", Label).update(harmless_lines(str(error)))
         else:
             self.dismiss()
 

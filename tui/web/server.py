@@ -61,7 +61,10 @@ def is_known(name: str | None, host: str) -> bool:
 
 def is_own(origin: str, host: str) -> bool:
     """Whether a page of this origin was fetched from `host`."""
-    return urlsplit(origin).netloc.lower() == host.lower()
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:
+        return False
 
 
 class Terminal(AppService):

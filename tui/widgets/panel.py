@@ -15,6 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui import looks
+from tui.harmless import harmless
 
 if TYPE_CHECKING:
     from tui.app import Dashboard
@@ -151,7 +152,7 @@ class Panel(Widget):
         strip = self._known.get(row)
         if strip is None:
             looks = self._looks
-            plain = Strip([Segment(text, looks.get(name) or self._look(name)) for text, name in row])
+            plain = Strip([Segment(harmless(text), looks.get(name) or self._look(name)) for text, name in row])
             if plain.cell_length != length(row):  # letters that fill two cells
                 self._wide.add(row)
             strip = plain.adjust_cell_length(width, self._look("text"))

@@ -14,7 +14,7 @@ from bridges.offline import OfflineOutput
 from jamd.audio.clips import ClipTable
 from jamd.audio.offline_play import player
 from jamd.contract.errors import AudioError
-from jamd.contract.layout import AudioOp, SlotState, Word
+from jamd.contract.layout import GATE, AudioOp, SlotState, Word
 from jamd.contract.memory import AudioMemory, share_audio
 from tests.conftest import wait_until
 
@@ -146,6 +146,34 @@ def test_panic_silences_within_ten_milliseconds(rig: Rig) -> None:
     out = rig.play(12_800)[0]
     assert (out[480:] == 0).all()
     assert (np.abs(np.diff(out)) < 0.02).all()
+
+
+def test_commands_that_wait_are_taken_back(rig: Rig) -> None:
+    """One launch of three, a stop, and the gate; what is given again afterwards counts."""
+    rig.load(0, np.full((20_000, 2), 0.3, np.float32), loop=True)
+    rig.load(1, np.full((20_000, 2), 0.1, np.float32), loop=True)
+    rig.memory.stream.begin(0)
+    rig.memory.stream.write(np.full((12_000, 2), 0.01, np.float32))
+    push = rig.memory.commands.push
+    for frame, slot in ((1000, 0), (2000, 0), (1000, 1)):
+        push(AudioOp.SLOT_LAUNCH, frame, slot)
+    push(AudioOp.SLOT_STOP, 3000, 1)
+    push(AudioOp.JAM_GATE, 1500, value=1.0)
+    rig.play(128)
+    push(AudioOp.CANCEL, 1000, 0)
+    push(AudioOp.CANCEL, 3000, 1)
+    push(AudioOp.CANCEL, 1500, GATE)
+    push(AudioOp.CANCEL, 1500, 0)  # nothing of this slot waits for it
+    push(AudioOp.JAM_GATE, 4096, value=1.0)
+    rig.play(128)
+    assert rig.memory.header[Word.PENDING_COUNT] == 3
+    out = rig.play(5120)
+    at = np.arange(256, 256 + 5120)
+    assert (out[4, at < 1000] == 0).all()
+    np.testing.assert_allclose(out[4, (at > 1100) & (at < 2000)], 0.1, atol=1e-6)
+    np.testing.assert_allclose(out[4, at > 2100], 0.4, atol=1e-6)
+    assert (out[2, at < 4096] == 0).all()
+    assert out[2, -1] == pytest.approx(0.01)
 
 
 def test_missing_data_is_counted_and_never_clicks(rig: Rig) -> None:

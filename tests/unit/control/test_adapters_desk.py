@@ -98,3 +98,64 @@ def test_a_new_engine_is_told(rig: Rig) -> None:
     state = rig.session.engine_state()
     assert set(state.loaded) == {"petra"}
     assert state.adapters == [("petra", 0.5)]
+
+
+def test_a_new_engine_is_told_what_is_heard(rig: Rig) -> None:
+    rig.do("/adapter/blend", "petra", 1.0, "luis", 0.5)
+    answer(rig)
+    rig.do("/adapter/strength", 0.3)
+    rig.session.engine_gone()
+    assert rig.session.engine_state().adapters == used(rig)[-1].adapters == [("petra", pytest.approx(0.3)), ("luis", pytest.approx(0.15))]
+
+
+def test_nothing_is_louder_than_the_engine_takes(rig: Rig) -> None:
+    rig.do("/adapter/use", "petra", 2.0)
+    answer(rig)
+    rig.do("/adapter/strength", 2.0)
+    assert used(rig)[-1].adapters == rig.session.engine_state().adapters == [("petra", 2.0)]
+    rig.do("/adapter/strength", 0.5)
+    assert used(rig)[-1].adapters == [("petra", 1.0)]
+
+
+def refuse(rig: Rig, *playing: tuple[str, float]) -> None:
+    rig.send(m.AdapterEvent(name="", state="refused", text="too much at once", playing=list(playing)))
+
+
+def test_a_refused_set_leaves_the_one_before_at_its_strengths(rig: Rig) -> None:
+    rig.do("/adapter/use", "petra", 0.8)
+    answer(rig)
+    rig.do("/adapter/strength", 0.5)
+    rig.do("/adapter/use", "luis")
+    answer(rig)
+    rig.do("/adapter/strength", 0.25)  # before the answer to the set
+    for _ in range(2):
+        refuse(rig, ("petra", 0.4))
+        assert rig.session.state.adapters == [("petra", 0.8)]
+    assert "too much" in rig.log[-1]
+    rig.do("/adapter/strength", 0.5)
+    assert used(rig)[-1].adapters == [("petra", pytest.approx(0.4))]
+    refuse(rig, ("petra", 0.4))
+    assert rig.session.state.adapters == [("petra", 0.8)]
+
+
+def test_a_control_process_that_has_changed_nothing_believes_the_engine(rig: Rig) -> None:
+    rig.session.state.adapters, rig.session.state.adapter_strength = [("luis", 1.0)], 0.5
+    refuse(rig, ("petra", 0.4))
+    assert rig.session.state.adapters == [("petra", pytest.approx(0.8))]
+
+
+def test_a_folder_that_goes_while_it_is_read_is_no_error(rig: Rig, tmp_path: Path) -> None:
+    rig.do("/adapter/use", "petra")
+    (tmp_path / "adapters" / "petra" / "manifest.json").unlink()
+    (tmp_path / "adapters" / "petra").rmdir()
+    answer(rig)
+    assert used(rig)[-1].adapters == [("petra", 1.0)]
+
+
+def test_what_is_unloaded_is_waited_for_no_longer(rig: Rig) -> None:
+    rig.do("/adapter/use", "petra")
+    rig.do("/adapter/unload", "petra")
+    rig.send(m.AdapterEvent(name="petra", state="registered"))
+    rig.do("/adapter/load", "petra")
+    answer(rig)
+    assert used(rig) == [] and rig.do("/adapter/use") == "base"

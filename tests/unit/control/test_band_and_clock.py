@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from jamd.contract import messages as m
 from jamd.contract.errors import MessageError
+from jamd.contract.layout import AudioOp, Level, Word
 from jamd.contract.units import SAMPLE_RATE
 from tests.unit.control.rig import Rig
 
@@ -211,3 +213,232 @@ def test_a_button_that_is_let_go_does_nothing(rig: Rig) -> None:
         rig.do("/clock/stop", 5)
     rig.do("/clock/stop", 1)
     assert not rig.session.state.clock.playing
+
+
+def test_no_bar_has_a_beat_more_than_it_has(rig: Rig) -> None:
+    """A sample before the bar line it is still the last beat."""
+    rig.do("/clock/play")
+    line = rig.session.state.clock.frame_of_bar(2)
+    for frame, place in ((line - 1, (2, 4.99)), (line, (3, 1.0))):
+        rig.memory.header[Word.FRAME] = frame
+        view = rig.session.transport.view()
+        assert (view["bar"], view["beat"]) == place
+
+
+def clicks(rig: Rig, milliseconds: float) -> list[tuple[float, bool]]:
+    """Beats of the metronome and whether they were accents."""
+    rig.session.transport.attach_clicks()
+    first = rig.memory.frame
+    out = rig.run(milliseconds)[0]
+    loud = np.flatnonzero(np.abs(out) > 0.02)
+    starts = [int(at) for before, at in pairwise([-10_000, *loud]) if at - before > 5000]
+    clock = rig.session.state.clock
+    return [(round(clock.beat_at(first + at), 1), bool(np.abs(out[at : at + 1000]).max() > 0.4)) for at in starts]
+
+
+@pytest.mark.parametrize("tempo", [133.0, 97.0])
+def test_the_first_beat_is_the_accent_at_any_tempo(rig: Rig, tempo: float) -> None:
+    for address, value in (("/clock/tempo", tempo), ("/clock/count_in", 1), ("/clock/metronome", 1)):
+        rig.do(address, value)
+    rig.do("/clock/play")
+    heard = clicks(rig, 60_000 / tempo * 25)
+    assert [beat for beat, _ in heard][:24] == list(range(-4, 20))
+    assert [beat for beat, accent in heard if accent] == [beat for beat, _ in heard if beat % 4 == 0]
+
+
+def test_no_click_comes_after_the_stop(rig: Rig) -> None:
+    rig.do("/clock/metronome", 1)
+    rig.do("/clock/play")
+    assert len(clicks(rig, 1400)) == 3
+    rig.do("/clock/stop")
+    assert clicks(rig, 600) == []
+
+
+def test_the_band_begins_again_on_the_bar_on_which_it_ends(rig: Rig) -> None:
+    rig.do("/clock/tempo", 133.0)
+    rig.do("/clock/play")
+    rig.run(300)
+    for bar in range(2, 12):
+        rig.do("/jam/start")
+        line = rig.session.state.clock.frame_of_bar(bar)
+        rig.run((line - rig.memory.frame) / 48 - 1000)
+        rig.do("/jam/stop")
+        rig.run(20)
+        assert rig.session.state.jam_until == line
+        rig.do("/jam/trade", 2)
+        rig.do("/jam/start")
+        assert (rig.session.state.jam_from, rig.session.state.trade_bar) == (line, bar)
+        rig.do("/jam/trade", 0)
+        rig.run(1100)
+
+
+@pytest.mark.parametrize(("bar", "to"), [(20, 1), (3, 50)])
+def test_after_a_locate_everything_waits_for_its_line(rig: Rig, bar: int, to: int) -> None:
+    rig.fill(1, np.full((BAR, 2), 0.1))
+    rig.do("/clock/play")
+    rig.run(50 + 2000 * (bar - 1) + 550)
+    line = rig.session.state.clock.frame_of_bar(bar)
+    rig.do("/clock/locate", to)
+    rig.do("/slot/1/launch")
+    rig.do("/jam/start")
+    assert (rig.session.state.slots[0].launch_at, rig.session.state.jam_from) == (line, line)
+    rig.do("/clock/tempo", 126.0)
+    rig.run(1600)
+    clock = rig.session.state.clock
+    assert clock.bar_at(rig.memory.frame)[0] == to - 1
+    begun = clock.frame_of_bar(to - 1)
+    assert (rig.memory.slot(0).started, rig.session.state.jam_from) == (begun, begun)
+
+
+def test_another_tempo_keeps_the_metre_that_is_to_come(rig: Rig) -> None:
+    rig.do("/clock/play")
+    rig.run(550)
+    rig.do("/jam/chart", "3/4 | Dm7 | G7 |")
+    rig.run(100)
+    rig.do("/clock/tempo", 126.0)
+    rig.do("/clock/locate", 9)
+    rig.run(2000)
+    view = rig.session.transport.view()
+    assert (view["beats_per_bar"], view["bar"], view["tempo"]) == (3, 9, 126.0)
+
+
+@pytest.mark.parametrize(("tempo", "wait"), [(100.0, 100), (200.0, 100), (121.0, 1200)])
+def test_the_band_enters_on_the_line_of_another_tempo(rig: Rig, tempo: float, wait: float) -> None:
+    band = Band(rig)
+    rig.do("/clock/play")
+    rig.run(wait)
+    rig.do("/jam/start")
+    queued = rig.session.state.jam_from
+    assert queued is not None
+    rig.do("/clock/tempo", tempo)
+    begin = rig.session.state.jam_from
+    clock = rig.session.state.clock
+    band.play(60)
+    assert begin == clock.next_bar(rig.memory.frame + 350 * 48)[0] != queued
+    first = rig.memory.frame
+    sound = band.play((begin - first) / 48 + 500)
+    assert (sound[: begin - first] == 0).all()
+    assert sound[begin - first + 500] > 0.49
+
+
+def test_the_engine_is_told_once_of_another_beginning(rig: Rig) -> None:
+    """However often the tempo changes; and where a jam ends there, that it ends elsewhere, too."""
+    rig.do("/jam/start")
+    rig.run(1000)
+    rig.do("/jam/stop")
+    rig.do("/jam/start")
+    rig.sent.clear()
+    for tempo in range(100, 120, 4):
+        rig.do("/clock/tempo", float(tempo))
+        rig.run(2)
+    begin = rig.session.state.jam_from
+    assert begin is not None
+    rig.run(60)
+    told = [message for message in rig.sent if isinstance(message, m.JamStart | m.JamStop)]
+    assert told == [m.JamStop(frame=begin + 480)] * 2 + [m.JamStart(frame=begin)]
+
+
+def test_the_band_ends_on_the_line_of_another_tempo(rig: Rig) -> None:
+    band = Band(rig)
+    rig.do("/jam/start")
+    band.play(500)
+    rig.do("/jam/stop")
+    rig.do("/clock/tempo", 90.0)
+    end = rig.session.state.jam_until
+    assert end == rig.session.state.clock.next_bar(rig.memory.frame)[0]
+    assert [message.frame for message in rig.sent if isinstance(message, m.JamStop)][-1] == end + 480
+    first = rig.memory.frame
+    sound = band.play((end - first) / 48 + 500)
+    assert (sound[: end - first] > 0.49).all()
+    assert (sound[end - first + 240 :] == 0).all()
+
+
+def test_a_band_that_waits_does_not_enter_when_the_clock_has_stopped(rig: Rig) -> None:
+    rig.do("/clock/play")
+    rig.run(100)
+    rig.do("/jam/start")
+    rig.do("/clock/stop")
+    rig.run(2500)
+    assert rig.memory.levels[Level.JAM_TARGET] == 0
+    assert rig.session.band.view()["state"] == "stopped"
+
+
+def test_turns_begin_anew_where_the_clock_is_located_to(rig: Rig) -> None:
+    """In the player's turn: the band has the first bars from there on, and is told in time."""
+    band = Band(rig)
+    rig.do("/jam/trade", 4)
+    rig.do("/jam/start")
+    assert (band.play(500 + 6 * 2000)[-100:] == 0).all()
+    asked = rig.memory.frame
+    rig.do("/clock/locate", 1)
+    line = rig.session.state.clock.next_bar(asked)[0]
+    band.play((line - asked) / 48 - 150)
+    assert [message for message in rig.sent if isinstance(message, m.SetTrade)] == [m.SetTrade(bars=4, bar=0)]
+    first = rig.memory.frame
+    sound = band.play(150 + 8 * 2000)
+    assert (sound[: line - first] == 0).all()
+    assert (sound[line - first + 240 : line - first + 4 * BAR] > 0.49).all()
+    assert (sound[line - first + 4 * BAR + 4801 : line - first + 8 * BAR - 96] == 0).all()
+
+
+def test_turns_change_on_the_lines_of_another_tempo(rig: Rig) -> None:
+    """The tempo changes when the end of the turn has been given to the audio thread."""
+    band = Band(rig)
+    rig.do("/jam/trade", 1)
+    rig.do("/jam/start")
+    begin = rig.session.state.jam_from
+    assert begin is not None
+    band.play((begin - rig.memory.frame) / 48 + 1650)
+    rig.session.set_clock(rig.session.state.clock.with_tempo(60.0, rig.memory.frame))
+    clock, first = rig.session.state.clock, rig.memory.frame
+    lines = [clock.frame_of_bar(clock.bar_at(begin)[0] + bar) - first for bar in (1, 2)]
+    assert lines[0] > 15_000
+    sound = band.play(6000)
+    assert (sound[: lines[0]] > 0.49).all()
+    assert (sound[lines[0] + 4801 : lines[1]] == 0).all()
+    assert (sound[lines[1] + 240 :][:1000] > 0.49).all()
+
+
+def test_no_turn_of_the_players_begins_when_trading_has_ended(rig: Rig) -> None:
+    """Also where its beginning has been given to the audio thread."""
+    band = Band(rig)
+    rig.do("/jam/trade", 1)
+    rig.do("/jam/start")
+    begin = rig.session.state.jam_from
+    assert begin is not None
+    band.play((begin - rig.memory.frame) / 48 + 1700)
+    rig.do("/jam/trade", 0)
+    assert (band.play(3000) > 0.49).all()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_gate_is_as_the_band_says(rig: Rig, seed: int) -> None:
+    """Through all that a musician does; what the audio thread has been given is known, and ends with the clock."""
+    rng = random.Random(seed)
+    for _ in range(60):
+        match rng.choice(["start", "start", "start", "stop", "trade", "trade", "tempo", "locate", "metre"]):
+            case "trade":
+                rig.do("/jam/trade", rng.choice([0, 1, 2]))
+            case "tempo":
+                rig.do("/clock/tempo", rng.uniform(100, 140))
+            case "locate":
+                rig.do("/clock/locate", rng.randint(1, 60))
+            case "metre":
+                rig.do("/jam/chart", rng.choice(["3/4 | C |", "| C |"]))
+            case what:
+                rig.do(f"/jam/{what}")
+        rig.run(rng.choice([2, 100, 700, 2000]))
+        band, now = rig.session.band, rig.memory.frame
+        words = rig.memory.arrays["pending_words"][: rig.memory.header[Word.PENDING_COUNT]]
+        assert {int(frame) for frame, op, _ in words if op == AudioOp.JAM_GATE} == {at for at in band._gates if at >= now}
+        view = band.view()
+        if view["state"] == "stopped":
+            assert rig.memory.levels[Level.JAM_TARGET] == 0
+        elif view["state"] == "playing" and not view["trade"]:
+            assert rig.memory.levels[Level.JAM_TARGET] == 1
+    rig.do("/jam/trade", 1)
+    rig.do("/jam/stop")
+    rig.run(100)
+    rig.do("/clock/stop")
+    rig.run(3000)
+    assert rig.memory.header[Word.PENDING_COUNT] == rig.memory.levels[Level.JAM_TARGET] == 0

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
 from jamd.contract.errors import JamdError, MessageError
-from jamd.contract.layout import SlotState
+from jamd.contract.layout import AudioOp, SlotState, Word
 from jamd.control.follow import next_slot
-from tests.unit.control.rig import Rig
+from jamd.control.journal import Entry, Kind
+from jamd.replay import _Desk
+from tests.unit.control.rig import TICK, Rig
 
 BEAT = 24_000
 """Frames at 120 bpm."""
@@ -320,3 +325,232 @@ def test_new_clip_waits_for_the_bar_when_the_old_one_plays(rig: Rig) -> None:
     rig.run(2500)
     assert rig.frame_of_first_sound(asked, above=0.21) == pytest.approx(begin + 2 * BAR, abs=240)
     assert rig.name(1) == "playing"
+
+
+def test_what_is_set_for_an_empty_slot_is_told(rig: Rig) -> None:
+    """A surface steps on from what it is told."""
+    fresh = {name: rig.do(f"/slot/5/{name}") for name in ("quantize", "mode", "loop", "gain", "choke", "legato")}
+    values = {"quantize": "4", "mode": "gate", "loop": 0, "gain": -6.0, "choke": 2, "legato": 1}
+    for name, value in values.items():
+        rig.do(f"/slot/5/{name}", value)
+        (row,) = rig.session.slots.view()
+        assert (row["slot"], row["state"]) == (5, "empty")
+        assert row.get(name, value) == value
+        rig.do(f"/slot/5/{name}", fresh[name])
+        assert rig.session.slots.view() == []
+
+
+@pytest.mark.parametrize("name", ["a\x1b]52;c;cm0gLXJm\x07", "two\nlines", "two\u2028lines", "\x9b2J", "\u202eback"])
+def test_a_name_holds_nothing_that_a_terminal_acts_on(rig: Rig, name: str) -> None:
+    rig.do("/slot/1/name", "grün 🎹")
+    with pytest.raises(MessageError, match="control character") as refused:
+        rig.do("/slot/1/name", name)
+    assert refused.value.code == "range"
+    assert rig.do("/slot/1/name") == "grün 🎹"
+
+
+def test_what_waits_is_taken_back_when_the_clock_stops(rig: Rig) -> None:
+    rig.fill(1, saw())
+    start(rig)
+    rig.do("/slot/1/quantize", "4")
+    rig.run(2200)
+    rig.do("/slot/1/launch")
+    rig.run(100)
+    rig.do("/clock/stop")
+    assert rig.name(1) == "ready"
+    assert (rig.run(7000)[4] == 0).all()
+    assert rig.memory.slot(0).launches == 0
+
+
+def test_what_waits_is_taken_back_when_it_is_stopped_or_cleared(rig: Rig) -> None:
+    async def go() -> None:
+        for slot in (1, 2):
+            rig.fill(slot, saw())
+        start(rig)
+        rig.run(300)
+        for slot in (1, 2):
+            rig.do(f"/slot/{slot}/launch")
+        rig.run(20)
+        rig.do("/slot/1/stop")
+        assert rig.name(1) == "ready"
+        rig.do("/slot/2/clear")
+        rig.fill(2, saw())
+        rig.run(3000)
+        assert [rig.memory.slot(index).launches for index in (0, 1)] == [0, 0]
+
+    asyncio.run(go())
+
+
+def test_a_stop_that_waits_is_taken_back_by_a_launch(rig: Rig) -> None:
+    rig.fill(1, saw())
+    start(rig)
+    rig.do("/slot/1/quantize", "none")
+    rig.do("/slot/1/launch")
+    rig.do("/slot/1/quantize", "4")
+    rig.run(100)
+    rig.do("/slot/1/stop")
+    rig.do("/slot/1/quantize", "1/4")
+    rig.do("/slot/1/launch")
+    rig.run(9000)
+    assert rig.name(1) == "playing"
+
+
+@pytest.mark.parametrize(("first", "second", "between"), [("4", "1", "ready"), ("1", "4", "playing")])
+def test_of_a_group_the_last_one_launched_plays_alone(rig: Rig, first: str, second: str, between: str) -> None:
+    """Both wait, on different quanta."""
+    for slot, quantum in ((1, first), (2, second)):
+        rig.fill(slot, saw())
+        rig.do(f"/slot/{slot}/choke", 1)
+        rig.do(f"/slot/{slot}/quantize", quantum)
+    start(rig)
+    rig.run(300)
+    rig.do("/slot/1/launch")
+    rig.do("/slot/2/launch")
+    rig.run(3000)
+    assert rig.name(1) in (between, "stopping" if between == "playing" else between)
+    rig.run(6000)
+    assert [rig.name(1), rig.name(2)] == ["ready", "playing"]
+    rig.run(8000)
+    assert [rig.name(1), rig.name(2)] == ["ready", "playing"]
+
+
+@pytest.mark.parametrize("tempo", [140.0, 97.0])
+def test_a_launch_that_waits_goes_with_the_tempo(rig: Rig, tempo: float) -> None:
+    """A scene with its stop, changes of tempo one after the other, and a slot that plays from its middle."""
+    for slot in (1, 2, 3, 4):
+        rig.fill(slot, saw(2), bars=2)
+    for slot, quantum in ((1, "8"), (2, "1"), (3, "4"), (4, "2")):
+        rig.do(f"/slot/{slot}/quantize", quantum)
+    rig.do("/slot/3/legato", 1)
+    rig.do("/slot/4/launch")
+    start(rig)
+    rig.run(2500)
+    rig.do("/scene/1/launch")
+    rig.do("/slot/4/stop")
+    for change in (131.0, 109.3, tempo):
+        rig.run(200)
+        rig.do("/clock/tempo", change)
+    clock = rig.session.state.clock
+    line = clock.frame_of_bar(8)
+    assert {slot.launch_at for slot in rig.session.state.slots[:3]} == {line}
+    stop = rig.session.state.slots[3].stop_at
+    assert stop == line or (stop is not None and clock.next_quantum(stop, 2)[0] == stop)
+    rig.run((line - rig.memory.frame) / 48 + 20)
+    assert [rig.memory.slot(index).launches for index in range(3)] == [1, 1, 1]
+    assert [rig.memory.slot(index).started for index in (0, 1)] == [line, line]
+    assert rig.session.state.slots[2].launch_beat == pytest.approx(clock.beat_at(line), abs=1e-3)
+
+
+def test_a_launch_that_waits_is_on_its_quantum_after_a_locate(rig: Rig) -> None:
+    for slot, quantum in ((1, "1"), (2, "4"), (3, "1/4")):
+        rig.fill(slot, saw())
+        rig.do(f"/slot/{slot}/quantize", quantum)
+    begin = start(rig)
+    rig.run(350)
+    for slot in (1, 2, 3):
+        rig.do(f"/slot/{slot}/launch")
+    rig.do("/clock/locate", 51)
+    launched = [slot.launch_at for slot in rig.session.state.slots[:3]]
+    # bar 51 is at the next line; what was to be on bar 5 is three bars later, on bar 54, and the next of four is 57
+    assert launched == [begin + BAR, begin + 7 * BAR, begin + BEAT]
+    rig.run(2600 + 6 * 2000)
+    assert [rig.memory.slot(index).launches for index in range(3)] == [1, 1, 1]
+    assert [rig.memory.slot(index).started % BAR for index in range(3)] == [begin % BAR, begin % BAR, (begin + BEAT) % BAR]
+
+
+def test_a_clip_that_comes_while_too_many_commands_wait(rig: Rig) -> None:
+    rig.do("/slot/1/gain", -20.0)
+    with pytest.raises(MessageError, match="too many commands"):
+        for _ in range(5000):
+            rig.do("/gain", -3.0)
+    rig.fill(1, saw())
+    assert rig.name(1) == "ready"
+    assert any("rendered" in line for line in rig.log)
+    rig.run(10)
+    assert rig.memory.slot(0).gain == pytest.approx(0.1, rel=0.01)
+
+
+def test_a_take_is_played_again_without_what_was_taken_back(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands of a take, given to another mixer when they are due: launches that were moved or taken back are so there, too."""
+    entries: list[Entry] = []
+
+    def note(kind: Kind, frame: int, address: str, arguments: Sequence[Any] = ()) -> None:
+        if kind == "audio" and address in AudioOp.__members__:
+            entries.append(Entry(frame, kind, address, list(arguments)))
+
+    monkeypatch.setattr(rig.session.recording, "note", note)
+    for slot in (1, 2):
+        rig.fill(slot, saw())
+        rig.do(f"/slot/{slot}/quantize", "4")
+    start(rig)
+    rig.run(2000)
+    for slot in (1, 2):
+        rig.do(f"/slot/{slot}/launch")
+    rig.do("/clock/tempo", 140.0)
+    rig.run(50)
+    rig.do("/slot/2/stop")
+    rig.run(1000)
+    rig.do("/clock/tempo", 125.0)
+    rig.run(9000, until=lambda: rig.memory.slot(0).launches == 1)
+    again = Rig()
+    try:
+        desk = _Desk(again.memory, tmp_path, entries)
+        for index in (0, 1):
+            desk._share(index, saw(), True)
+        while again.memory.frame < rig.memory.frame:
+            assert again.memory.slot(0).launches == 0
+            desk.until(again.memory.frame + TICK)
+            again.run(2)
+        line = rig.session.state.clock.frame_of_bar(4)
+        assert again.memory.slot(0).started == rig.memory.slot(0).started == line
+        again.run(8000)
+        assert [again.memory.slot(index).launches for index in (0, 1)] == [1, 0]
+        desk.close()
+    finally:
+        again.close()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_waits_in_the_audio_thread_is_what_the_slots_know_of(rig: Rig, seed: int) -> None:
+    """Through all that a musician does: else something would begin that nobody can take back."""
+    rng = random.Random(seed)
+    for slot in range(1, 5):
+        rig.fill(slot, saw())
+        rig.do(f"/slot/{slot}/choke", rng.choice([0, 1, 1]))
+        rig.do(f"/slot/{slot}/quantize", rng.choice(["1/4", "1", "2", "4"]))
+    start(rig)
+    for _ in range(120):
+        slot = rng.randint(1, 4)
+        match rng.choice(
+            ["launch"] * 4 + ["stop", "stop", "scene", "unscene", "tempo", "locate", "metre", "quantize", "legato", "follow", "mode"]
+        ):
+            case "scene":
+                rig.do("/scene/1/launch")
+            case "unscene":
+                rig.do("/scene/1/stop")
+            case "tempo":
+                rig.do("/clock/tempo", rng.uniform(100, 140))
+            case "locate":
+                rig.do("/clock/locate", rng.randint(1, 60))
+            case "metre":
+                rig.do("/jam/chart", rng.choice(["3/4 | C |", "| C |"]))
+            case "quantize":
+                rig.do(f"/slot/{slot}/quantize", rng.choice(["none", "1/4", "1", "2", "4"]))
+            case "legato":
+                rig.do(f"/slot/{slot}/legato", rng.randint(0, 1))
+            case "follow":
+                rig.do(f"/slot/{slot}/follow", rng.choice(["none", "next", "again"]), 1)
+            case "mode":
+                rig.do(f"/slot/{slot}/mode", rng.choice(["trigger", "toggle", "repeat", "gate"]))
+            case what:
+                rig.do(f"/slot/{slot}/{what}")
+        rig.run(rng.choice([2, 40, 300]))
+        words = rig.memory.arrays["pending_words"][: rig.memory.header[Word.PENDING_COUNT]]
+        waits = {(int(index), int(frame)) for frame, op, index in words if op in (AudioOp.SLOT_LAUNCH, AudioOp.SLOT_STOP)}
+        known = {(index, at) for index, slot in enumerate(rig.session.state.slots[:4]) for at in (slot.launch_at, slot.stop_at)}
+        assert waits <= known
+        assert {(index, at) for index, at in known if at is not None and at >= rig.memory.frame} <= waits
+    rig.do("/clock/stop")
+    rig.run(50)
+    assert rig.memory.header[Word.PENDING_COUNT] == 0
+    assert [rig.name(slot) for slot in range(1, 5)] == ["ready"] * 4

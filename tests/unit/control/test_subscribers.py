@@ -134,3 +134,22 @@ def test_topics_say_what_they_hold(desk: Desk) -> None:
     found = {address: value for _, address, value in desk.sent}
     assert found["/takes"]["takes"] == [] and isinstance(found["/engine"]["memory_mb"], int)
     assert time.monotonic() - began < 5.0
+
+
+def test_every_line_of_the_log_is_sent(desk: Desk) -> None:
+    desk.them.log("before")
+    desk.them.add(ONE, "log", 100, None)
+    desk.them.add(TWO, "log", 1000, None)
+    assert [value for _, _, value in desk.sent] == ["before", "before"]
+    heard: dict[Client, list[str]] = {ONE: [], TWO: []}
+    for lines in (["a", "b", "c"], [], ["c"], ["c", "d"], *[[]] * 8):
+        for line in lines:
+            desk.them.log(line)
+        for client, address, value in desk.pass_by(0.11):
+            assert address == "/log"
+            heard[client].append(value)
+    assert heard[ONE] == heard[TWO] == ["a", "b", "c", "c", "c", "d"]
+    for number in range(10 * subscribers.LINES):
+        desk.them.log(str(number))
+    assert len(desk.pass_by(0.11)) == subscribers.LINES, "the newest, and no flood"
+    assert desk.sent[-1][2] == str(10 * subscribers.LINES - 1)

@@ -82,3 +82,12 @@ def test_sessions_and_listeners_of_a_pair_add_up(tmp_path: Path) -> None:
     assert (values["n"], values["p"], values["for_adapter"]) == (3, 1.0, 2)
     assert {one["id"]: one["finished"] for one in values["sessions"]} == {"one": True, "two": True, "four": False}
     assert read_result(tmp_path, AGAINST, renamed).for_against == 2
+
+
+def test_one_adapter_under_two_names_is_counted_by_name() -> None:
+    one, copy = Side("anna", "same"), Side("copy", "same")
+    answers = [make_answer(n + 1, "b" if n < 7 else "a", ("anna", "copy"), adapter=one, against=copy) for n in range(10)]
+    assert (count_up(answers, one, copy).for_adapter, count_up(answers, one, copy).for_against) == (3, 7)
+    assert count_up(answers, copy, one).for_adapter == 7
+    assert count_up(answers, one, copy).listeners == {"me": [3, 7]}
+    assert count_up(answers, one, Side("other", "same")).count == 0, "of another pair"

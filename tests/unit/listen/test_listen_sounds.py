@@ -14,8 +14,9 @@ from jamd.contract.chart import parse_chart
 from jamd.contract.errors import AdapterError, UsageError
 from jamd.contract.units import SAMPLE_RATE
 from jamd.listen.plan import TRIO, Plan, Setting, make_plan
+from jamd.listen.run import Order, Wanted, begin
 from jamd.listen.sounds import LOUDNESS, PEAK_DB, clip_sound, make_session, matched, request_of, side
-from jamd.listen.trials import BASE, Session, read_session
+from jamd.listen.trials import BASE, Session, Side, read_session
 from model.adapters.format import read_manifest
 from model.adapters.rack import FADE_STEPS, AdapterRack
 from model.corpus.piece import make_piece
@@ -164,3 +165,9 @@ def test_hashes_of_sides(tmp_path: Path, models: Models) -> None:
     assert side("eve", "eve").hash == ann.hash != side("bo", "bo").hash
     path.write_bytes(msgspec.json.encode(manifest | {"name": "eve", "alpha": 2.0 * manifest["alpha"]}))
     assert side("eve", "eve").hash != ann.hash
+
+
+def test_one_adapter_under_two_names_is_no_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jamd.listen.sounds.side", lambda name, base_of: Side(name, "same"))
+    with pytest.raises(UsageError, match="one adapter under two names"):
+        begin(Order("anna", "copy"), Wanted())
