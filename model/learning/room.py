@@ -111,6 +111,6 @@ def _sounds_farther(whole: Models, prepared: Prepared, sounds: Sequence[Floats],
         batch = [in_room(sound, one)[at : at + window].T for sound in sounds for at in range(0, len(sound) - window + 1, window)]
         if not batch:
             return False
-        heard = whole.style.embed_audio(torch.from_numpy(np.ascontiguousarray(np.stack(batch))).to(whole.style.device)).cpu().mean(dim=0)
-        far.append(float((heard - target).norm()))
+        heard = whole.style.embed_audio(torch.from_numpy(np.ascontiguousarray(np.stack(batch))).to(whole.style.device)).cpu()
+        far.append(float((heard - target).norm(dim=1).mean()))  # of each: that of their mean is moved by chance
     return far[1] > far[0]
