@@ -30,6 +30,8 @@ HELD_S = 3600.0
 """Length in seconds of a live note until it is let go."""
 SKIPPED = 0.1
 """Beats by which a note may lie before its step."""
+ROUNDED = 1e-4
+"""Beats by which a frame that stands for a beat may lie before it."""
 RING_OUT = 1 / 12
 """Share of the level that goes with each step once no part is on: 20 dB after 110 ms, silence after 160."""
 
@@ -54,7 +56,7 @@ class Performer:
         self.guidance = 1.0
         self.steps = 0
         first_beat = situation.clock.beat_at(first_frame)
-        self.plan = PlanStream(models.plan_core(seed + 1), situation.context, int(np.floor(first_beat + 1e-6)))
+        self.plan = PlanStream(models.plan_core(seed + 1), situation.context, int(np.floor(first_beat + ROUNDED)))
         self.played: list[PlannedNote] = []
         """Notes that have begun, as they were played; the owner may clear it."""
         self._active = np.zeros(0, NOTE_DTYPE)
