@@ -114,6 +114,14 @@ def _apply(now: int, op: int, index: int, value: float, header: Array, levels: A
 
 
 @njit(cache=True, error_model="numpy")
+def _put(words: Array, values: Array, place: int, from_words: Array, from_values: Array, source: int) -> None:
+    """Copy a command to a place."""
+    for k in range(3):
+        words[place, k] = from_words[source, k]
+    values[place] = from_values[source]
+
+
+@njit(cache=True, error_model="numpy")
 def _cancel(frame: int, index: int, header: Array, pending_words: Array, pending_values: Array) -> None:
     """Drop what waits for a frame: the launches and stops of a slot, or the gate's commands."""
     kept = 0
@@ -122,10 +130,7 @@ def _cancel(frame: int, index: int, header: Array, pending_words: Array, pending
         meant = op == OP_JAM if index == GATE else op in (OP_LAUNCH, OP_STOP) and pending_words[i, 2] == index
         if meant and pending_words[i, 0] == frame:
             continue
-        if kept != i:
-            for k in range(3):
-                pending_words[kept, k] = pending_words[i, k]
-            pending_values[kept] = pending_values[i]
+        _put(pending_words, pending_values, kept, pending_words, pending_values, i)
         kept += 1
     header[PENDING_COUNT] = kept
 
@@ -146,9 +151,7 @@ def _drain(header: Array, command_words: Array, command_values: Array, pending_w
         else:
             count = header[PENDING_COUNT]
             if count < PENDING:
-                for k in range(3):
-                    pending_words[count, k] = command_words[place, k]
-                pending_values[count] = command_values[place]
+                _put(pending_words, pending_values, count, command_words, command_values, place)
                 header[PENDING_COUNT] = count + 1
         tail += 1
     header[COMMAND_TAIL] = tail
@@ -167,10 +170,7 @@ def _due(now: int, header: Array, levels: Array, pending_words: Array, pending_v
             header[APPLIED] += 1
         else:
             following = min(following, pending_words[i, 0])
-            if kept != i:
-                for k in range(3):
-                    pending_words[kept, k] = pending_words[i, k]
-                pending_values[kept] = pending_values[i]
+            _put(pending_words, pending_values, kept, pending_words, pending_values, i)
             kept += 1
     header[PENDING_COUNT] = kept
     return following
