@@ -30,6 +30,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from jamd import adapters as library
+    from tui.harmless import harmless
 
     verb = options.verb
     if verb == "list":
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
             words = row.get("error") or "  ".join(
                 [row["base"], f"rank {row['rank']}", *(["DoRA"] if row["dora"] else []), row["created"][:10], row["style"]]
             )
-            print(f"{row['name']:24} {words}")
+            print(harmless(f"{row['name']:24} {words}"))
         return 0
     if verb == "show":
         print(json.dumps(library.show(options.name), indent=None if options.json else 2))
