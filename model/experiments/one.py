@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("variant")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--samples", type=int, default=6)
+    parser.add_argument("--samples", type=int, required=True)
     options = parser.parse_args()
     variant = next(one for one in variants(list(TABLES)) if one.name == options.variant)
     home = options.out / options.persona

@@ -72,7 +72,7 @@ def gain_to_match(before: NDArray[np.float32], after: NDArray[np.float32]) -> np
         return np.float32(1.0)
     peak = max(float(np.abs(after).max()), 1e-9)
     factor = 10.0 ** (min(max(wanted, -MOST_GAIN_DB), MOST_GAIN_DB) / 20.0)
-    return np.float32(min(factor, max(LARGEST / peak, 1.0)) if factor > 1.0 else factor)
+    return np.float32(min(factor, max(LARGEST / peak, 1.0)))
 
 
 class ClipRender:

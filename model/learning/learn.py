@@ -225,8 +225,9 @@ def _move(source: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for path in [*source.glob("*.safetensors"), *(source / name for name in ("log.csv", "auditions", "report.html"))]:
         if path.exists():
-            shutil.rmtree(target / path.name) if (target / path.name).is_dir() else (target / path.name).unlink(missing_ok=True)
-            path.rename(target / path.name)
+            if path.is_dir():
+                shutil.rmtree(target / path.name, ignore_errors=True)
+            path.replace(target / path.name)
 
 
 def show(manifest: Manifest) -> str:

@@ -302,25 +302,26 @@ class Ear:
             numbers = np.arange(len(self.beats)) - self.first_downbeat
             half = self.bars.per_bar / 2
             places = np.arange(numbers[0] // self.bars.per_bar * 2, numbers[-1] // self.bars.per_bar * 2 + 1) * half
-            chart = self.told.chart if self.chart_beat is not None else None
-            if chart is not None:
-                places = np.union1d(places, self._changes(chart, float(numbers[0]), float(numbers[-1])))
+            chart, start = self.told.chart, self.chart_beat
+            if chart is not None and start is not None:
+                places = np.union1d(places, _changes(chart, float(numbers[0] + start), float(numbers[-1] + start)) - start)
             places = places[(places >= numbers[0]) & (places <= numbers[-1])]
             edges = np.interp(places, numbers, self.beats)
-            if chart is not None:
-                begins = (self.chart_beat or 0) + places[:-1]
-                self._harmony = edges, [chord_of(chart, float(beat)) for beat in begins]
+            if chart is not None and start is not None:
+                self._harmony = edges, [chord_of(chart, float(beat)) for beat in start + places[:-1]]
             else:
                 first = places[:-1] % self.bars.per_bar == 0
                 self._harmony = edges, harmony.hear_chords(harmony.cells(self.pitches, edges), first)
         return self._harmony
 
-    def _changes(self, chart: Chart, low: float, high: float) -> Doubles:
-        """Beats, 0 at the first downbeat, at which the told chart names a chord, from one beat to another."""
-        inside = np.array([bar * chart.beats_per_bar + beat for bar, one in enumerate(chart.bars) for beat, _ in one.chords])
-        first = int(np.floor((low + (self.chart_beat or 0)) / chart.beats))
-        last = int(np.ceil((high + (self.chart_beat or 0)) / chart.beats))
-        return np.concatenate([inside + time * chart.beats - (self.chart_beat or 0) for time in range(first, last + 1)])
+
+def _changes(chart: Chart, low: float, high: float) -> Doubles:
+    """Beats of a chart at which its chord changes, between two."""
+    out, (place, _) = [], chart.next_change(low)
+    while place < high:
+        out.append(place)
+        place, _ = chart.next_change(place)
+    return np.array(out)
 
 
 def _tempo_of(intervals: Doubles, about: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -64,6 +65,16 @@ class Rig:
             m.ClipReady(slot=index, request=entry.request, name=name, frames=len(audio), bars=bars, tempo=tempo, seed=1,
                         chart_text="| C |", style="", seconds_to_render=0.1, figures={}, tries=1)
         )  # fmt: skip
+
+    def change_clock(self, what: str, rng: random.Random) -> None:
+        """By chance: its "tempo", its place ("locate") or its "metre"."""
+        match what:
+            case "tempo":
+                self.do("/clock/tempo", rng.uniform(100, 140))
+            case "locate":
+                self.do("/clock/locate", rng.randint(1, 60))
+            case "metre":
+                self.do("/jam/chart", rng.choice(["3/4 | C |", "| C |"]))
 
     def run(self, milliseconds: float, until: Callable[[], bool] | None = None) -> np.ndarray:
         """Let time pass; what was played. Shape: [6, frames]."""

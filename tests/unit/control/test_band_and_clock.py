@@ -381,14 +381,20 @@ def test_turns_begin_anew_where_the_clock_is_located_to(rig: Rig) -> None:
     assert (sound[line - first + 4 * BAR + 4801 : line - first + 8 * BAR - 96] == 0).all()
 
 
-def test_turns_change_on_the_lines_of_another_tempo(rig: Rig) -> None:
-    """The tempo changes when the end of the turn has been given to the audio thread."""
+def taking_turns(rig: Rig, milliseconds: float) -> tuple[Band, int]:
+    """A band that has played for so long of a bar, the player's turn being the next one; and the frame at which it began."""
     band = Band(rig)
     rig.do("/jam/trade", 1)
     rig.do("/jam/start")
     begin = rig.session.state.jam_from
     assert begin is not None
-    band.play((begin - rig.memory.frame) / 48 + 1650)
+    band.play((begin - rig.memory.frame) / 48 + milliseconds)
+    return band, begin
+
+
+def test_turns_change_on_the_lines_of_another_tempo(rig: Rig) -> None:
+    """The tempo changes when the end of the turn has been given to the audio thread."""
+    band, begin = taking_turns(rig, 1650)
     rig.session.set_clock(rig.session.state.clock.with_tempo(60.0, rig.memory.frame))
     clock, first = rig.session.state.clock, rig.memory.frame
     lines = [clock.frame_of_bar(clock.bar_at(begin)[0] + bar) - first for bar in (1, 2)]
@@ -401,12 +407,7 @@ def test_turns_change_on_the_lines_of_another_tempo(rig: Rig) -> None:
 
 def test_no_turn_of_the_players_begins_when_trading_has_ended(rig: Rig) -> None:
     """Also where its beginning has been given to the audio thread."""
-    band = Band(rig)
-    rig.do("/jam/trade", 1)
-    rig.do("/jam/start")
-    begin = rig.session.state.jam_from
-    assert begin is not None
-    band.play((begin - rig.memory.frame) / 48 + 1700)
+    band, _ = taking_turns(rig, 1700)
     rig.do("/jam/trade", 0)
     assert (band.play(3000) > 0.49).all()
 
@@ -419,12 +420,8 @@ def test_the_gate_is_as_the_band_says(rig: Rig, seed: int) -> None:
         match rng.choice(["start", "start", "start", "stop", "trade", "trade", "tempo", "locate", "metre"]):
             case "trade":
                 rig.do("/jam/trade", rng.choice([0, 1, 2]))
-            case "tempo":
-                rig.do("/clock/tempo", rng.uniform(100, 140))
-            case "locate":
-                rig.do("/clock/locate", rng.randint(1, 60))
-            case "metre":
-                rig.do("/jam/chart", rng.choice(["3/4 | C |", "| C |"]))
+            case ("tempo" | "locate" | "metre") as what:
+                rig.change_clock(what, rng)
             case what:
                 rig.do(f"/jam/{what}")
         rig.run(rng.choice([2, 100, 700, 2000]))

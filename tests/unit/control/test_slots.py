@@ -536,12 +536,8 @@ def test_what_waits_in_the_audio_thread_is_what_the_slots_know_of(rig: Rig, seed
                 rig.do("/scene/1/launch")
             case "unscene":
                 rig.do("/scene/1/stop")
-            case "tempo":
-                rig.do("/clock/tempo", rng.uniform(100, 140))
-            case "locate":
-                rig.do("/clock/locate", rng.randint(1, 60))
-            case "metre":
-                rig.do("/jam/chart", rng.choice(["3/4 | C |", "| C |"]))
+            case ("tempo" | "locate" | "metre") as what:
+                rig.change_clock(what, rng)
             case "quantize":
                 rig.do(f"/slot/{slot}/quantize", rng.choice(["none", "1/4", "1", "2", "4"]))
             case "legato":
