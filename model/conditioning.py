@@ -24,6 +24,8 @@ INSTRUMENTS: Final[tuple[tuple[int, ...], ...]] = (
     (0, 1, 4, 11), (32, 33), (32, 40, 0), (56, 59, 64, 65, 66, 67, 71, 73),
 )  # fmt: skip
 """General MIDI programs a part may have, in the order of PARTS (drums: the kit)."""
+STANDS_FOR: Final[dict[tuple[str, int], int]] = {("piano", 26): 4, ("piano", 16): 4, ("bass", 38): 33, ("drums", 25): 0}
+"""Programs that no training of the player has met, and the nearest that one has: guitar, organ, synthesiser, drum machine."""
 
 GROUPS: Final[dict[str, int]] = {
     "grid": 7,
@@ -63,8 +65,10 @@ def instrument_vector(programs: Mapping[str, int]) -> Floats:
     out = np.zeros(GROUPS["instruments"], np.float32)
     place = 0
     for part, choices in zip(PARTS, INSTRUMENTS, strict=True):
-        if programs.get(part) in choices:
-            out[place + choices.index(programs[part])] = 1.0
+        program = programs.get(part, -1)
+        program = STANDS_FOR.get((part, program), program)
+        if program in choices:
+            out[place + choices.index(program)] = 1.0
         place += len(choices)
     return out
 

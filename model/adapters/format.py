@@ -30,6 +30,7 @@ from jamd.contract.errors import AdapterError
 from model.checkpoint import file_hash
 from model.layers.lowrank import COLUMNS
 from model.layers.room import check_room
+from model.style.words import PROGRAMS
 
 TENSORS: Final = "adapter.safetensors"
 MANIFEST: Final = "manifest.json"
@@ -76,6 +77,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Each matrix has gains of its rows as well (Liu et al. 2024)."""
     style: str = ""
     """What its playing is called in words."""
+    sounds: dict[str, str] = {}
+    """Instruments of `model.layers.timbres` that it plays on, by part."""
     data_hash: str = ""
     """Of the recordings that it learned from."""
     training: dict[str, float | int | str | bool | None] = {}
@@ -136,6 +139,9 @@ def check_tensors(
     def damaged(what: str) -> AdapterError:
         return AdapterError(f"adapter {manifest.name}: {what}", code="damaged")
 
+    for part, name in manifest.sounds.items():
+        if name not in PROGRAMS.get(part, ()):
+            raise damaged(f"there is no {part} {name!r}")
     if not 1 <= manifest.rank <= COLUMNS:
         raise AdapterError(f"adapter {manifest.name} has rank {manifest.rank}, {COLUMNS} is the highest", code="oversized")
     if not tensors:

@@ -285,6 +285,7 @@ class AdapterRack:
         """To the styles and rooms of the set that sounds."""
         mix = [(self._entries[name], value) for name, value in self._mixes[self._sounding]]
         self.models.own.lean([(entry.style, value) for entry, value in mix], self.models.style_width)
+        self.models.own.take_up((entry.manifest.sounds, value) for entry, value in mix if entry.manifest is not None)
         self.models.room.follow((entry.room, value) for entry, value in mix)
 
     def _aim(self, bank: int) -> None:

@@ -19,7 +19,8 @@ from model.codec.mdct import mdct
 from model.conditioning import ROLL_WIDTH
 from model.config import TonesConfig
 from model.layers.convnext import CausalConvNeXtBlock
-from model.layers.excitation import SOURCES, Timbres
+from model.layers.excitation import SOURCES
+from model.layers.timbres import Orchestra
 from model.streaming import ConvState, StreamState
 
 HEARD = SOURCES + 2
@@ -82,12 +83,12 @@ class Tones(nn.Module):
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("share", torch.ones(()))
         self.register_buffer("colour", torch.zeros(gains_width(config.bands)), persistent=False)
-        for name, table in Timbres.plain()._asdict().items():
+        for name, table in Orchestra.plain()._asdict().items():
             self.register_buffer(f"timbre_{name}", torch.from_numpy(table))
 
-    def timbres(self) -> Timbres:
+    def orchestra(self) -> Orchestra:
         """What the excitation is made from."""
-        return Timbres(*(getattr(self, f"timbre_{name}").detach().float().cpu().numpy() for name in Timbres._fields))
+        return Orchestra(*(getattr(self, f"timbre_{name}").detach().float().cpu().numpy() for name in Orchestra._fields))
 
     def make_state(self, batch: int = 1) -> TonesState:
         return TonesState([block.make_state(batch) for block in self.blocks])  # type: ignore[operator]

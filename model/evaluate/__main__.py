@@ -18,6 +18,7 @@ from model.evaluate.continuation import measure_continuation
 from model.evaluate.copying import measure_copying
 from model.evaluate.fad import measure_fad
 from model.evaluate.form import measure_form
+from model.evaluate.instruments import measure_instruments
 from model.evaluate.judged import judge_codec, judge_corpus, judge_model
 from model.evaluate.knobs import measure_knobs
 from model.evaluate.long import measure_long
@@ -45,6 +46,7 @@ MEASURED: Final[Mapping[str, Callable[[Bench], Result]]] = {
     "variations": measure_variations,
     "continuation": measure_continuation,
     "style": measure_style,
+    "instruments": measure_instruments,
 }
 KINDS: Final = (*JUDGED, *MEASURED)
 

@@ -13,7 +13,6 @@ from jamd.contract.units import PARTS
 from model.evaluate.bench import Bench, Case, Floats
 from model.evaluate.plans import chorus_case
 from model.evaluate.result import Result
-from model.style.words import Style
 
 PROMPTS: Final = (
     "slow tender ballad with brushes", "fast bebop with tenor saxophone", "brazilian bossa nova with flute",
@@ -40,12 +39,12 @@ def _heard(bench: Bench, audio: Floats, texts: NDArray[np.float32]) -> NDArray[n
 
 
 def measure_style(bench: Bench) -> Result:
-    """Recall of the own prompt among all, with the prompt's embedding and with what the table of words makes of it alone."""
+    """Recall of the own prompt among all, with the prompt's embedding and with what the vocabulary makes of it alone."""
     encoder = bench.models.style
     result = Result(
         f"{len(PROMPTS)} prompts, {SEEDS} seeds each, all four parts, the same chart for all prompts of a seed. Recall: the render's"
         " embedding is nearest to (among the three nearest to) its own prompt's; chance is"
-        f" {1 / len(PROMPTS):.3g} and {3 / len(PROMPTS):.3g}. `words alone`: feel and instruments by the table of words, no embedding."
+        f" {1 / len(PROMPTS):.3g} and {3 / len(PROMPTS):.3g}. `words alone`: what the vocabulary makes of it, no embedding."
         " The ear is the encoder that steers: it says that the prompt arrives, not how it sounds to people."
     )
     if encoder is None:
@@ -59,7 +58,7 @@ def measure_style(bench: Bench) -> Result:
         similarity: dict[str, list[NDArray[np.float32]]] = {}
         for prompt in PROMPTS:
             style = bench.models.read_style(prompt)
-            for source, asked in (("prompts", style), ("words alone", Style(style.feel, style.programs))):
+            for source, asked in (("prompts", style), ("words alone", replace(style, embedding=None))):
                 request = bench.request(case, seed=seed + 1, style=asked, parts=dict.fromkeys(PARTS, True))
                 similarity.setdefault(source, []).append(_heard(bench, bench.play(request).audio, texts))
         for source, found in similarity.items():

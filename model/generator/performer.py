@@ -23,8 +23,8 @@ from model.generator.models import Models
 from model.generator.planner import PlanStream, Sampling
 from model.generator.situation import Situation
 from model.layers.excitation import DRUM_RINGS_S, RELEASED_S, excite
-from model.layers.room import Room
-from model.style.words import Style
+from model.layers.room import ROOMS, Room, mix_rooms
+from model.style.words import Style, programs_of
 
 HELD_S = 3600.0
 """Length in seconds of a live note until it is let go."""
@@ -66,7 +66,9 @@ class Performer:
         self._style: Style | None = None
         self._own: NDArray[np.float32] | None = None
         self._embedding: NDArray[np.float32] | None = None
-        self._timbres = None if models.tones is None else models.tones.timbres()
+        self._orchestra = None if models.tones is None else models.tones.orchestra()
+        self._sounds = situation.style.band(models.own.sounds)
+        self._timbres = None if self._orchestra is None else self._orchestra.line_up(self._sounds)
         self._given: list[PlannedNote] = []
         self._live: set[int] = set()
         self._held: list[tuple[int, int]] = []
@@ -186,6 +188,8 @@ class Performer:
         chart, place, _ = situation.harmony(beat)
         change, following = chart.next_change(place)
 
+        density, energy, register = (situation.knob(name) for name in ("density", "energy", "register"))
+
         def one(value: float) -> NDArray[np.float64]:
             return np.array([value], np.float64)
 
@@ -198,12 +202,12 @@ class Performer:
             chord_now=np.array([0]),
             chord_next=np.array([1]),
             time_to_next=one(change - place),
-            density=one(0.5 if situation.density is None else situation.density),
-            energy=one(0.5 if situation.energy is None else situation.energy),
-            register=one(0.5 if situation.register is None else situation.register),
+            density=one(0.5 if density is None else density),
+            energy=one(0.5 if energy is None else energy),
+            register=one(0.5 if register is None else register),
             parts=np.array([situation.parts_at(beat)]),
             chords=(chart.chord_at(place), following),
-            programs=situation.style.programs,
+            programs=programs_of(situation.style.band(self.models.own.sounds)),
         )
 
     def _take_style(self) -> None:
@@ -225,15 +229,32 @@ class Performer:
         beat, end = clock.beat_at(frame), clock.beat_at(frame + FRAME_SAMPLES)
         self.plan.extend(np.ceil(end))
         self._begin_notes(beat, end, self.situation.segment_at(beat).tempo)
-        excitation = None
-        if self._timbres is not None:
-            excitation = excite(self._active, self.steps * FRAME_SAMPLES, FRAME_SAMPLES, self._timbres)
+        excitation = self._excite()
         block = self.voice.play(
             self.controls(frame).vectors(), roll(self._active, self.steps, 1), min(self.temperature, 1.0), self.top_p, self.guidance,
             excitation,
         )  # fmt: skip
         self.steps += 1
-        return self._tacet(self._room(block, self.models.room.params), any(self.situation.parts_at(beat)))
+        return self._tacet(self._room(block, self._walls()), any(self.situation.parts_at(beat)))
+
+    def _excite(self) -> NDArray[np.float32] | None:
+        """Sources of the notes that sound; instruments change within a step. Shape: [SOURCES, FRAME_SAMPLES]."""
+        if self._orchestra is None or self._timbres is None:
+            return None
+        first, before = self.steps * FRAME_SAMPLES, self._timbres
+        sounds = self.situation.style.band(self.models.own.sounds)
+        if sounds == self._sounds:
+            return excite(self._active, first, FRAME_SAMPLES, before)
+        self._sounds, self._timbres = sounds, self._orchestra.line_up(sounds)
+        old, new = (excite(self._active, first, FRAME_SAMPLES, timbres) for timbres in (before, self._timbres))
+        return old + (new - old) * np.linspace(0.0, 1.0, FRAME_SAMPLES, dtype=np.float32)
+
+    def _walls(self) -> NDArray[np.float32]:
+        """Room of the adapters that sound and of the style together."""
+        own, asked = self.models.room.params, self.situation.style.room
+        if asked is None or ROOMS[asked][0] == 0.0:
+            return own
+        return mix_rooms([(own, 1.0), (np.array(ROOMS[asked], np.float32), 1.0)])
 
     def _tacet(self, block: NDArray[np.float32], on: bool) -> NDArray[np.float32]:
         """With no part on nothing sounds: the last notes ring out, then silence. Shape: [frames, 2]."""

@@ -104,7 +104,13 @@ class Situation:
         return chart, (bar - start) * chart.beats_per_bar + within, (bar - start) % len(chart.bars)
 
     def swing_at(self, tempo: float) -> float:
-        return self.swing if self.swing > 0 else auto_swing(tempo, self.style.feel)
+        if self.swing > 0:
+            return self.swing
+        return min(max(auto_swing(tempo, self.style.feel) + self.style.leans.get("swing", 0.0), 0.5), 0.75)
+
+    def knob(self, name: str) -> float | None:
+        """Density, energy or register as the band is told it: the knob, and how the style leans; None: it is told nothing."""
+        return self.style.leaning(name, {"density": self.density, "energy": self.energy, "register": self.register}[name])
 
     def context(self, beat: int) -> BeatContext:
         """What the planner is told of a beat."""
@@ -121,8 +127,8 @@ class Situation:
             tempo=segment.tempo,
             parts=self.parts_at(beat),
             swing=self.swing_at(segment.tempo),
-            density=self.density,
-            energy=self.energy,
-            register=self.register,
+            density=self.knob("density"),
+            energy=self.knob("energy"),
+            register=self.knob("register"),
             feel=feel,
         )

@@ -7,7 +7,7 @@ Phases and noise follow from the note alone, so that any hop can be made by itse
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
@@ -15,27 +15,19 @@ from numpy.typing import NDArray
 
 from jamd.contract.units import FRAME_SAMPLES, SAMPLE_RATE
 from model.conditioning import DRUM_ROWS, DRUM_SOUNDS, KEYS, LOWEST
+from model.layers.timbres import BANDS, BURST_KNOTS_S, EDGES_HZ, HARMONICS, KNOTS_S, MODES, RELEASE_S, TUNED, Timbres
 
-HARMONICS: Final = 24
 HIGHEST_HZ: Final = 12_000.0
-TUNED: Final = 3
-"""Piano, bass, horn: the first sources."""
 SOURCES: Final = 6
-"""Those, then drums with a skin, snares, and metal."""
-KNOTS_S: Final = (0.02, 0.06, 0.15, 0.35, 0.8, 1.8, 4.0)
-"""Ages at which the envelope of a partial is given; between them it is exponential."""
-BURST_KNOTS_S: Final = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.4)
-EDGES_HZ: Final = (40.0, 150.0, 300.0, 600.0, 1200.0, 2400.0, 4000.0, 6000.0, 9000.0, 13_000.0, 20_000.0)
-BANDS: Final = len(EDGES_HZ) - 1
-MODES: Final = 8
+"""Piano, bass, horn, then drums with a skin, snares, and metal."""
 LEVEL: Final = 4.0
 """What a note has in the tables is made so much louder: the gains of `Tones` only turn down."""
 REFERENCE: Final = 80.0
 """Velocity of the tables."""
-RELEASE_S: Final = (0.06, 0.05, 0.04)
-ATTACK_S: Final = (0.002, 0.004, 0.03)
-RELEASED_S: Final = 7.0 * max(RELEASE_S)
-"""After its end a tuned note is heard for so long,"""
+RELEASED: Final = 7.0
+"""Times its release that a tuned note is heard after its end:"""
+RELEASED_S: Final = RELEASED * max(RELEASE_S)
+"""so long at most,"""
 DRUM_RINGS_S: Final = BURST_KNOTS_S[-1]
 """and a hit after its onset."""
 SKIN, SNARE, METAL = TUNED, TUNED + 1, TUNED + 2
@@ -45,48 +37,10 @@ NOISE: Final = 1 << 15
 SILENT: Final = -9.5
 """Log amplitude, before `LEVEL`, below which nothing is made."""
 _KNOTS, _BURST_KNOTS = np.array(KNOTS_S), np.array(BURST_KNOTS_S)
-_RELEASE, _ATTACK = np.array(RELEASE_S), np.array(ATTACK_S)
 _TUNED_ROW = np.array([0, 1, -1, 2])
 _ROW_SOURCE = np.array(ROW_SOURCE)
 _ROWS = np.array([DRUM_SOUNDS.get(pitch, DRUM_ROWS - 1) for pitch in range(128)])
 _JIT: Final[dict[str, Any]] = {"fastmath": {"reassoc", "contract", "nsz", "arcp"}, "cache": True, "nogil": True, "error_model": "numpy"}
-
-
-class Timbres(NamedTuple):
-    """Natural logarithms of amplitudes at velocity 80."""
-
-    partials: NDArray[np.float32]
-    """Shape: [TUNED, KEYS, HARMONICS, len(KNOTS_S)]."""
-    response: NDArray[np.float32]
-    """Exponent of velocity. Shape: [TUNED, KEYS, HARMONICS]."""
-    stretch: NDArray[np.float32]
-    """Inharmonicity. Shape: [TUNED, KEYS]."""
-    bands: NDArray[np.float32]
-    """Noise of drums. Shape: [DRUM_ROWS, BANDS, len(BURST_KNOTS_S)]."""
-    modes: NDArray[np.float32]
-    """Shape: [DRUM_ROWS, MODES, len(BURST_KNOTS_S)]."""
-    modes_hz: NDArray[np.float32]
-    """Shape: [DRUM_ROWS, MODES]."""
-
-    @classmethod
-    def shapes(cls) -> dict[str, tuple[int, ...]]:
-        bursts = len(BURST_KNOTS_S)
-        return {
-            "partials": (TUNED, KEYS, HARMONICS, len(KNOTS_S)), "response": (TUNED, KEYS, HARMONICS), "stretch": (TUNED, KEYS),
-            "bands": (DRUM_ROWS, BANDS, bursts), "modes": (DRUM_ROWS, MODES, bursts), "modes_hz": (DRUM_ROWS, MODES),
-        }  # fmt: skip
-
-    @classmethod
-    def plain(cls) -> Timbres:
-        """Made up, for networks without weights: partials that fall with their number and age, hits of white noise."""
-        out = {name: np.zeros(shape, np.float32) for name, shape in cls.shapes().items()}
-        number = np.log(np.arange(1, HARMONICS + 1))[:, None]
-        out["partials"][:] = -3.0 - number - np.array([0.8, 0.8, 0.0])[:, None, None, None] * _KNOTS
-        out["response"][:] = 1.5
-        out["bands"][:] = -4.0 - 6.0 * _BURST_KNOTS
-        out["modes"][:] = -12.0
-        out["modes_hz"][:] = 200.0
-        return cls(**out)
 
 
 def _noise_bands() -> NDArray[np.float32]:
@@ -126,7 +80,7 @@ def _at(table: Any, knots: Any, age: float) -> float:
 def _tone(source: int, pitch: int, velocity: float, begin: float, end: float, first: int, rate: float, t: Any, out: Any) -> None:
     """Add a note. `begin` and `end` are samples; shape: out [hop]."""
     hop = out.shape[0]
-    release = _RELEASE[source] * rate
+    release = t.release_s[source] * rate
     key = min(max(pitch - LOWEST, 0), KEYS - 1)
     at = max(first, int(np.ceil(begin)))
     age, last = at - begin, first + hop - begin
@@ -155,7 +109,7 @@ def _tone(source: int, pitch: int, velocity: float, begin: float, end: float, fi
     count = (count + 7) // 8 * 8
     damp = np.exp(-1.0 / release)
     level = np.exp(-(at - end) / release) if at > end else 1.0
-    attack = _ATTACK[source] * rate
+    attack = t.attack_s[source] * rate
     for i in range(at - first, hop):
         total = np.float32(0)
         for k in range(count):
@@ -226,7 +180,7 @@ def _excite(
             continue
         source = _TUNED_ROW[parts[n]]
         if source >= 0:
-            if first <= end + RELEASED_S * rate:
+            if first <= end + RELEASED * t.release_s[source] * rate:
                 _tone(source, pitches[n], max(velocities[n], 1.0), begin, end, first, rate, t, out[source])
         elif first <= begin + DRUM_RINGS_S * rate:
             row = _ROWS[pitches[n]]

@@ -20,6 +20,9 @@ Floats = NDArray[np.float32]
 PARAMS: Final = ("wet", "low_s", "high_s", "cut_hz")
 """Amplitude of the room beside the direct sound; seconds in which its low and its high frequencies fall by 60 dB; where its treble ends."""
 DRY: Final = (0.0, 0.6, 0.4, 6000.0)
+ROOMS: Final = {"dry": DRY, "studio": DRY, "club": (0.3, 1.2, 0.7, 9000.0), "hall": (0.5, 2.9, 1.3, 7000.0)}
+"""That a style can ask for: decay, and level beside the direct sound, those of the corpus' own rooms (the hall 1 dB more). What the
+networks play has its studio with it."""
 LIMITS: Final = ((0.0, 2.0), (0.1, 6.0), (0.05, 6.0), (500.0, 20_000.0))
 DELAYS: Final = (1103, 1399, 1747, 2017, 2417, 2777, 3251, 3673)
 """Samples; primes, so that no echoes fall together."""
@@ -73,6 +76,17 @@ def _run(sound: Any, lines: Any, filters: Any, cuts: Any, place: int, now: Any, 
     return float(loudest)
 
 
+def mix_rooms(rooms: Iterable[tuple[Floats | None, float]]) -> Floats:
+    """Amplitudes by strength added up, the rest in their mean. Args: parameters of each room, and its strength. Shape: [len(PARAMS)]."""
+    known = [(room, strength) for room, strength in rooms if room is not None and strength * float(room[0]) > 0.0]
+    if not known:
+        return np.array(DRY, np.float32)
+    weights = np.array([strength * float(room[0]) for room, strength in known])
+    mixed = np.average(np.stack([room for room, _ in known]), axis=0, weights=weights).astype(np.float32)
+    mixed[0] = weights.sum()
+    return mixed
+
+
 class OwnRoom:
     """The room of the adapters that sound, for all streams of their networks. An array once given is not written again."""
 
@@ -80,14 +94,8 @@ class OwnRoom:
         self.params = np.array(DRY, np.float32)
 
     def follow(self, rooms: Iterable[tuple[Floats | None, float]]) -> None:
-        """Amplitudes by strength added up, the rest in their mean. Args: parameters of each adapter, and its strength."""
-        known = [(room, strength) for room, strength in rooms if room is not None and strength * float(room[0]) > 0.0]
-        if not known:
-            fresh = np.array(DRY, np.float32)
-        else:
-            weights = np.array([strength * float(room[0]) for room, strength in known])
-            fresh = np.average(np.stack([room for room, _ in known]), axis=0, weights=weights).astype(np.float32)
-            fresh[0] = weights.sum()
+        """See `mix_rooms`. Args: parameters of each adapter, and its strength."""
+        fresh = mix_rooms(rooms)
         if not np.array_equal(fresh, self.params):
             self.params = fresh
 

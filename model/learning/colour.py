@@ -9,8 +9,9 @@ recording (cf. Engel et al. 2020, DDSP, where a filter is fitted to an instrumen
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -60,6 +61,8 @@ class Passage:
     """Shape: [1, steps, SOURCES, hop]."""
     powers: Tensor
     """Of the recording by band. Shape: [1, steps, 2, bands]."""
+    codes: np.ndarray
+    """That were drawn. Shape: [steps, levels]."""
 
 
 def drawn_codes(models: Models, example: Example, seed: int) -> np.ndarray:
@@ -73,18 +76,32 @@ def drawn_codes(models: Models, example: Example, seed: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def passage(models: Models, codec: Codec, tones: Tones, example: Example, seed: int) -> Passage:
-    """A clip with sure notes, ready to be fitted."""
+def passage(
+    models: Models,
+    codec: Codec,
+    tones: Tones,
+    example: Example,
+    seed: int,
+    sounds: Mapping[str, str] = MappingProxyType({}),
+    codes: np.ndarray | None = None,
+) -> Passage:
+    """A clip with sure notes, ready to be fitted.
+
+    Args:
+        sounds: instruments of the parts; the usual ones where none is named.
+        codes: drawn before; None: they are drawn now.
+    """
     steps = example.steps
     assert example.notes is not None and example.powers is not None
-    latents = codec.quantizer.decode(torch.from_numpy(drawn_codes(models, example, seed))[None])
+    codes = drawn_codes(models, example, seed) if codes is None else codes
+    latents = codec.quantizer.decode(torch.from_numpy(codes)[None])
     sound = np.zeros((SOURCES, (steps + 1) * FRAME_SAMPLES), np.float32)
-    sound[:, FRAME_SAMPLES:] = excite(example.notes, 0, steps * FRAME_SAMPLES, tones.timbres())
+    sound[:, FRAME_SAMPLES:] = excite(example.notes, 0, steps * FRAME_SAMPLES, tones.orchestra().line_up(sounds))
     sources = sources_of(torch.from_numpy(sound)[None], codec.basis)
     plan = torch.from_numpy(example.roll(0, steps))[None]
     spectrum = tones.dim(codec.expand(codec.from_latents(latents).clamp(-CEILING, CEILING)), plan)
     gains = tones.gains(latents, plan, tones.levels(spectrum, sources))
-    return Passage(gains, spectrum, sources, torch.from_numpy(example.powers[:steps])[None])
+    return Passage(gains, spectrum, sources, torch.from_numpy(example.powers[:steps])[None], codes)
 
 
 def difference(tones: Tones, one: Passage, colour: Tensor, first: int, last: int) -> Tensor:
@@ -101,7 +118,7 @@ def _blocks(powers: Tensor) -> Tensor:
     return torch.log(powers[:, :whole].reshape(len(powers), -1, BLOCK, *powers.shape[2:]).mean(dim=2) + FAINT)
 
 
-def _chosen(examples: list[Example], seconds: float) -> list[Example]:
+def chosen_clips(examples: list[Example], seconds: float) -> list[Example]:
     """Clips with notes, spread evenly, until there are enough seconds."""
     known = [example for example in examples if example.notes is not None and example.powers is not None and example.steps > CROP + BLOCK]
     step = max(sum(example.seconds for example in known) / seconds, 1.0)
@@ -109,7 +126,12 @@ def _chosen(examples: list[Example], seconds: float) -> list[Example]:
 
 
 def fit_colour(
-    playing: Models, whole: Models, prepared: Prepared, seed: int, tell: Callable[[str, float], None] = lambda text, share: None
+    playing: Models,
+    whole: Models,
+    prepared: Prepared,
+    seed: int,
+    tell: Callable[[str, float], None] = lambda text, share: None,
+    sounds: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Tensor, Fitted] | None:
     """Fit the vector; None where the base has no tones, too little is transcribed, or held-out clips come no nearer.
 
@@ -117,16 +139,17 @@ def fit_colour(
         playing: with the adapter in it, as they will play.
         whole: the same base in PyTorch on the CPU.
         tell: told what is being done and which share of it is.
+        sounds: instruments that they play.
     """
     tones, codec = whole.tones, whole.codec
-    training, held_out = _chosen(prepared.training, SECONDS), _chosen(prepared.held_out, CHECKED_S)
+    training, held_out = chosen_clips(prepared.training, SECONDS), chosen_clips(prepared.held_out, CHECKED_S)
     if tones is None or sum(example.seconds for example in training) < LEAST_S:
         return None
     examples = [*training, *held_out]
     passages = []
     for index, example in enumerate(examples):
         tell("playing your notes again", 0.7 * index / len(examples))
-        passages.append(passage(playing, codec, tones, example, seed + index))
+        passages.append(passage(playing, codec, tones, example, seed + index, sounds))
     learnt, checked = passages[: len(training)], passages[len(training) :] or passages
     colour = torch.zeros_like(tones.colour).requires_grad_(True)
     optimiser = torch.optim.Adam([colour], lr=RATE)

@@ -25,6 +25,7 @@ from model.generator.models import Models, load_models
 from model.learning.auditions import Auditions
 from model.learning.colour import fit_colour
 from model.learning.guards import Extent, check_adapter
+from model.learning.instrument import choose_instruments
 from model.learning.lessons import PlannerLesson, PlayerLesson, planner_pieces
 from model.learning.prepare import Prepared, prepare
 from model.learning.recipe import Recipe
@@ -68,6 +69,15 @@ class Learnt:
     manifest: Manifest
     prepared: Prepared
     fitted: list[Fitted]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What of a musician's sound is not in the matrices."""
+
+    instruments: Mapping[str, str] = field(default_factory=dict)
+    colour: Tensor | None = None
+    room: Tensor | None = None
 
 
 def learn(
@@ -139,20 +149,29 @@ def learn(
         trainer = Trainer(lesson, recipe, work, left, tell, stop, look, f"{signature} {name}")
         fitted.append(trainer.run())
     adapter = _adapter(order, recipe, prepared, whole, fitted)
-    with auditions.playing_with(adapter):
-        sound = fit_colour(playing, whole, prepared, recipe.seed, say("sound")) if order.device == "cpu" else None
-    if sound is not None:
-        fitted.append(sound[1])
-        adapter = _adapter(order, recipe, prepared, whole, fitted, sound=(sound[0], None))
+    sound = Sound()
+    if order.device == "cpu":
+        with auditions.playing_with(adapter):
+            tried = choose_instruments(playing, whole, prepared, recipe.seed, say("sound"))
+        if tried is not None:
+            fitted.append(tried[1])
+            sound = replace(sound, instruments=tried[0])
+        with auditions.playing_with(adapter):
+            colour = fit_colour(playing, whole, prepared, recipe.seed, say("sound"), sound.instruments)
+        if colour is not None:
+            fitted.append(colour[1])
+            sound = replace(sound, colour=colour[0])
+        adapter = _adapter(order, recipe, prepared, whole, fitted, sound=sound)
     with auditions.playing_with(adapter):
         around = fit_room(playing, whole, prepared, recipe.seed, say("sound"))
     if around is not None:
         fitted.append(around[1])
-        adapter = _adapter(order, recipe, prepared, whole, fitted, sound=(adapter.colour, around[0]))
+        sound = replace(sound, room=around[0])
+        adapter = _adapter(order, recipe, prepared, whole, fitted, sound=sound)
     draft = write_adapter(work / "draft", adapter, replace=True)
     auditions.play(adapter, "end", sum(one.seconds for one in fitted) / 60)
     guards = check_adapter(playing, draft, prepared, seed=recipe.seed, progress=say("checking"), extent=extent)
-    adapter = _adapter(order, recipe, prepared, whole, fitted, guards, (adapter.colour, adapter.room))
+    adapter = _adapter(order, recipe, prepared, whole, fitted, guards, sound)
     folder = write_adapter(adapters, adapter, replace=replace_old)
     (work / "manifest.json").write_bytes((folder / "manifest.json").read_bytes())
     report = write_report(work, work / "report.html")
@@ -173,9 +192,9 @@ def _adapter(
     whole: Models,
     fitted: list[Fitted],
     guards: dict[str, Guard] | None = None,
-    sound: tuple[Tensor | None, Tensor | None] = (None, None),
+    sound: Sound = Sound(),  # noqa: B008 - it is frozen
 ) -> Adapter:
-    """What was learnt, in the format of an adapter. `sound`: colour and room."""
+    """What was learnt, in the format of an adapter."""
     tensors = {name: tensor for one in fitted for name, tensor in one.tensors.items()}
     targets: list[Any] = sorted({name.split(".")[-2] for name in tensors})
     scores: dict[str, float] = {}
@@ -192,10 +211,10 @@ def _adapter(
         name=order.name, created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), base=whole.name, base_hash=whole.base,
         rank=recipe.rank, alpha=recipe.alpha, targets=targets, networks=[one.name for one in fitted if one.tensors],  # type: ignore[misc]
         dora=recipe.dora, style=order.style, data_hash=prepared.data_hash, training=training,
-        scores={name: value for name, value in scores.items() if value == value}, guards=guards or {},
+        scores={name: value for name, value in scores.items() if value == value}, guards=guards or {}, sounds=dict(sound.instruments),
     )  # fmt: skip
     style = torch.from_numpy(prepared.style) if prepared.style.any() else None
-    return Adapter(manifest, tensors, style, *sound)
+    return Adapter(manifest, tensors, style, sound.colour, sound.room)
 
 
 def _signature(order: Order, recipe: Recipe, prepared: Prepared, whole: Models) -> str:

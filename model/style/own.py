@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import numpy as np
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 OWN_STYLE: Final = True
 """False: adapters change the networks alone, and without a prompt there is no style."""
+HALF: Final = 0.5
+"""Strength from which an adapter's instruments are heard: there is nothing between two instruments."""
 
 
 class OwnStyle:
@@ -18,6 +20,21 @@ class OwnStyle:
     def __init__(self) -> None:
         self.embedding: NDArray[np.float32] | None = None
         """Shape: [style width], at most of length 1; None: nothing sounds that has a style."""
+        self.sounds: dict[str, str] = {}
+        """Their instruments by part. A dictionary once given is not written again."""
+
+    def take_up(self, sounds: Iterable[tuple[Mapping[str, str], float]]) -> None:
+        """The instruments of the adapters that sound; of two for a part that of the stronger one.
+
+        Args:
+            sounds: of each adapter, and its strength; below HALF it plays the band's usual ones.
+        """
+        fresh: dict[str, str] = {}
+        for known, strength in sorted(sounds, key=lambda pair: pair[1]):
+            if strength >= HALF:
+                fresh |= known
+        if fresh != self.sounds:
+            self.sounds = fresh
 
     def lean(self, styles: Iterable[tuple[NDArray[np.float32] | None, float]], width: int) -> None:
         """Follow the adapters that sound now.

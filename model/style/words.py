@@ -1,12 +1,13 @@
-"""A style in plain words: weighted prompts, and by a table of words the feel and instruments that they name. No torch.
+"""A style in plain words: weighted prompts, and by a vocabulary what they ask for in feel, instruments, room and manner. No torch.
 
-The table is a dictionary, not a model: words that it does not know change nothing. What a prompt means beyond it is the
+The vocabulary is a dictionary, not a model: words that it does not know change nothing. What a prompt means beyond it is the
 style encoder's to say (`model.style.encoder`).
 """
 
 from __future__ import annotations
 
-import re
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,23 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jamd.contract.prompts import read_prompts
+from jamd.contract.units import PARTS
+from model.style.vocabulary import LEANS, MOST, Meaning, meanings
 
-_FEEL_WORDS: Final = {
-    "swing": "swing", "bebop": "swing", "bop": "swing", "hardbop": "swing", "blues": "swing", "shuffle": "swing",
-    "bossa": "bossa", "latin": "bossa", "brazilian": "bossa", "samba": "bossa",
-    "ballad": "ballad", "slow": "ballad", "tender": "ballad",
-    "waltz": "waltz", "modal": "modal", "open": "modal",
-    "funk": "funk", "funky": "funk", "straight": "funk", "soul": "funk", "groove": "funk",
+SOUNDS: Final = {"piano": "grand", "bass": "upright", "drums": "jazz", "horn": "tenor"}
+"""Of a band that nobody describes."""
+PROGRAMS: Final[dict[str, dict[str, int]]] = {
+    "piano": {"grand": 0, "bright": 1, "rhodes": 4, "vibes": 11, "steinway": 0, "yamaha": 0, "guitar": 26, "organ": 16},
+    "bass": {"upright": 32, "electric": 33, "fretless": 33, "pizzicato": 32, "synth": 38},
+    "drums": {"jazz": 32, "brushes": 40, "standard": 0, "room": 0, "808": 25},
+    "horn": {
+        "trumpet": 56, "muted_trumpet": 59, "soprano": 64, "alto": 65, "tenor": 66, "baritone": 67, "clarinet": 71, "flute": 73,
+        "trombone": 57, "weresax": 65,
+    },
 }  # fmt: skip
-_INSTRUMENT_WORDS: Final[dict[str, tuple[str, int]]] = {
-    "rhodes": ("piano", 4), "electric": ("piano", 4), "epiano": ("piano", 4), "bright": ("piano", 1),
-    "vibes": ("piano", 11), "vibraphone": ("piano", 11),
-    "fretless": ("bass", 33), "upright": ("bass", 32), "brushes": ("drums", 40), "brush": ("drums", 40),
-    "trumpet": ("horn", 56), "muted": ("horn", 59), "soprano": ("horn", 64), "alto": ("horn", 65),
-    "tenor": ("horn", 66), "baritone": ("horn", 67), "sax": ("horn", 66), "saxophone": ("horn", 66),
-    "clarinet": ("horn", 71), "flute": ("horn", 73),
-}  # fmt: skip
-DEFAULT_PROGRAMS: Final = {"piano": 0, "bass": 32, "drums": 32, "horn": 66}
+"""General MIDI programs of the sounds, which is what the player is told and a MIDI file says."""
 
 
 @dataclass(frozen=True)
@@ -38,25 +37,71 @@ class Style:
     """What the words said. `feel` is None where they said nothing of it."""
 
     feel: str | None = None
-    programs: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_PROGRAMS))
+    sounds: dict[str, str] = field(default_factory=lambda: dict(SOUNDS))
+    """Instrument of each part, of `model.layers.timbres`."""
+    named: frozenset[str] = frozenset()
+    """Parts whose instrument the words said; that of the others is a player's own to choose."""
     embedding: NDArray[np.float32] | None = field(default=None, compare=False)
     """The style encoder's embedding of the prompts, unit length; None: no style is asked for."""
     text: str = field(default="", compare=False)
     """What was said."""
+    room: str | None = None
+    """Of `model.layers.room.ROOMS`; None: no word of it."""
+    leans: Mapping[str, float] = field(default_factory=dict)
+    """Added to the knobs density, energy, register, and to the swing; what is not named is left alone."""
+
+    def band(self, own: Mapping[str, str]) -> dict[str, str]:
+        """Instrument of each part where players bring their own."""
+        return self.sounds | {part: name for part, name in own.items() if part not in self.named}
+
+    @property
+    def programs(self) -> dict[str, int]:
+        """General MIDI programs of the sounds."""
+        return programs_of(self.sounds)
+
+    def leaning(self, knob: str, value: float | None) -> float | None:
+        """A knob's value under this style, 0..1. A knob that nobody is told of (None) stays so where the style says nothing of it."""
+        lean = self.leans.get(knob, 0.0)
+        if lean == 0.0:
+            return value
+        return min(max((0.5 if value is None else value) + lean, 0.0), 1.0)
+
+
+def programs_of(sounds: Mapping[str, str]) -> dict[str, int]:
+    """General MIDI programs of sounds by part."""
+    return {part: PROGRAMS[part][name] for part, name in sounds.items()}
 
 
 def read_style(text: str) -> Style:
-    """Feel and instruments named in a text, in any order; the last word of a kind in the heaviest prompt wins."""
-    said = text
-    prompts = [pair for pair in read_prompts(text) if pair[1] > 0]
-    text = " ".join(words for words, _ in sorted(prompts, key=lambda pair: pair[1]))
-    feel = None
-    programs = dict(DEFAULT_PROGRAMS)
-    for word in re.findall(r"[a-z]+", text.lower().replace("hard bop", "hardbop")):
-        feel = _FEEL_WORDS.get(word, feel)
-        if word in _INSTRUMENT_WORDS:
-            part, program = _INSTRUMENT_WORDS[word]
-            programs[part] = program
-    if feel == "ballad" and not re.search(r"stick", text.lower()):
-        programs["drums"] = 40
-    return Style(feel, programs, text=said)
+    """What a text asks for: of feel, room and each instrument the last word in the heaviest prompt wins; manner is averaged by weight.
+
+    A prompt with a weight below 0 leads away: its manner is turned round, the rest of it says nothing.
+    """
+    prompts = sorted(((words, weight) for words, weight in read_prompts(text) if weight != 0), key=lambda pair: pair[1])
+    feel: str | None = None
+    room: str | None = None
+    sounds = dict(SOUNDS)
+    named: set[str] = set()
+    sums: dict[str, float] = defaultdict(float)
+    for words, weight in prompts:
+        asked = meanings(words)
+        for knob in LEANS:
+            sums[knob] += weight * _lean(asked, knob)
+        for one in asked if weight > 0 else ():
+            if one.kind == "feel":
+                feel = one.value
+            elif one.kind == "room":
+                room = one.value
+            elif one.kind in PARTS:
+                sounds[one.kind] = one.value
+                named.add(one.kind)
+    if feel == "ballad" and "drums" not in named:
+        sounds["drums"] = "brushes"
+    whole = sum(abs(weight) for _, weight in prompts)
+    leans = {knob: total / whole for knob, total in sums.items() if total != 0}
+    return Style(feel, sounds, frozenset(named), text=text, room=room, leans=leans)
+
+
+def _lean(asked: list[Meaning], knob: str) -> float:
+    total = sum(one.amount for one in asked if one.kind == knob)
+    return min(max(total, -MOST[knob]), MOST[knob])

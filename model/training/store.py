@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,7 +24,7 @@ from jamd.contract.units import FRAME_SAMPLES
 from model.corpus.personas import Persona
 from model.corpus.piece import Piece
 from model.corpus.real import split
-from model.corpus.sounds import PLAIN, Studio
+from model.corpus.sounds import PLAIN, Studio, at_hand, choose
 from model.corpus.sources import load_sources
 
 
@@ -122,8 +122,13 @@ def about_of(piece: Piece) -> dict[str, Any]:
     }
 
 
-def render_piece(folder: Path, seed: int, **given: Any) -> float:
-    """Make, render and store the piece of a seed; returns its seconds. An existing piece is left alone."""
+def render_piece(folder: Path, seed: int, any_sounds: bool = False, **given: Any) -> float:
+    """Make, render and store the piece of a seed; returns its seconds. An existing piece is left alone.
+
+    Args:
+        any_sounds: see `with_any_sounds`.
+        given: of `make_piece`.
+    """
     from model.corpus.labels import frame_labels
     from model.corpus.piece import make_piece
     from model.corpus.render import render_mix
@@ -132,6 +137,8 @@ def render_piece(folder: Path, seed: int, **given: Any) -> float:
     if target.exists():
         return 0.0
     piece = make_piece(seed, **given)
+    if any_sounds:
+        piece = with_any_sounds(piece, given.get("studio", PLAIN))
     mix = render_mix(piece)
     mix = mix[: len(mix) // FRAME_SAMPLES * FRAME_SAMPLES]
     labels = dict(frame_labels(piece))
@@ -147,6 +154,17 @@ def render_piece(folder: Path, seed: int, **given: Any) -> float:
     return len(mix) / 48_000
 
 
+def with_any_sounds(piece: Piece, studio: Studio) -> Piece:
+    """The same piece, its piano, bass and drums on any sounds that are at hand: every instrument is as likely as the grand."""
+    rng = np.random.default_rng([20_38, piece.seed])
+    sounds, programs = dict(piece.sounds), dict(piece.programs)
+    for part in ("piano", "bass", "drums"):
+        names = sorted({sound.name for sound in at_hand(studio) if sound.part == part})
+        sounds[part] = choose(rng, part, 0, studio, names[int(rng.integers(len(names)))])
+        programs[part] = (programs[part][0], sounds[part].program)
+    return replace(piece, sounds=sounds, programs=programs)
+
+
 def draw_persona(seed: int, share: float) -> Persona | None:
     """The persona that leads a piece, or none; never one that is held out."""
     from model.corpus.personas import training_personas
@@ -156,10 +174,10 @@ def draw_persona(seed: int, share: float) -> Persona | None:
     return known[int(rng.integers(len(known)))] if rng.random() < share else None
 
 
-def _render(job: tuple[Path, int, float, Studio]) -> float:
-    folder, seed, share, studio = job
+def _render(job: tuple[Path, int, float, Studio, bool]) -> float:
+    folder, seed, share, studio, any_sounds = job
     sources = split(load_sources()) if studio.recordings else None
-    return render_piece(folder, seed, persona=draw_persona(seed, share), studio=studio, sources=sources)
+    return render_piece(folder, seed, any_sounds, persona=draw_persona(seed, share), studio=studio, sources=sources)
 
 
 def main() -> None:
@@ -170,10 +188,12 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--studio", choices=("plain", "full"), default="full", help="full: every sound of this machine, recordings")
     parser.add_argument("--personas", type=float, default=0.5, help="share of the pieces that a persona leads")
+    parser.add_argument("--any-sounds", action="store_true", help="piano, bass and drums on every sound alike, guitar and organ among them")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     studio = Studio.full() if options.studio == "full" else PLAIN
-    jobs = [(options.folder, seed, options.personas, studio) for seed in range(options.first, options.first + options.count)]
+    seeds = range(options.first, options.first + options.count)
+    jobs = [(options.folder, seed, options.personas, studio, options.any_sounds) for seed in seeds]
     begin, seconds = time.monotonic(), 0.0
     with get_context("spawn").Pool(options.workers) as pool:
         for done, length in enumerate(pool.imap_unordered(_render, jobs), 1):

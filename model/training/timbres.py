@@ -1,50 +1,92 @@
 """Measure the timbres that the excitation starts from: `python -m model.training.timbres OUT`.
 
-Single notes and hits of a General MIDI soundfont are taken apart: partials of piano, bass and horn with their envelopes, velocity
-response and inharmonicity; drums as a few ringing modes and noise in bands. What comes out are `Timbres`, plain tables that the tones
-carry with their weights. They are where the filter starts from; what a passage sounds like is the codes' to say.
+Single notes and hits of a General MIDI soundfont and of sampled instruments are taken apart: partials of tuned instruments with their
+envelopes, velocity response, inharmonicity, attack and release; drums as a few ringing modes and noise in bands. What comes out is an
+`Orchestra`, plain tables that the tones carry with their weights. They are where the filter starts from; what a passage sounds like is
+the codes' to say.
 """
 
 from __future__ import annotations
 
 import argparse
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from jamd.contract.units import SAMPLE_RATE
+from jamd.contract.errors import FailureError
+from jamd.contract.units import PARTS, SAMPLE_RATE
 from model.conditioning import DRUM_ROWS, KEYS, LOWEST
 from model.corpus.notes import make_notes
 from model.corpus.render import render_part
-from model.layers.excitation import BANDS, BURST_KNOTS_S, EDGES_HZ, HARMONICS, HIGHEST_HZ, KNOTS_S, MODES, SOURCES, TUNED, Timbres
+from model.corpus.sampler import instruments_folder, sampled
+from model.corpus.sounds import SOUNDS, Sound
+from model.layers.excitation import HIGHEST_HZ
+from model.layers.timbres import (
+    BANDS,
+    BURST_KNOTS_S,
+    EDGES_HZ,
+    HARMONICS,
+    INSTRUMENTS,
+    KITS,
+    KNOTS_S,
+    MODES,
+    RELEASE_S,
+    Orchestra,
+)
 
-RANGES: Final = ((24, 105), (26, 67), (40, 94))
-"""Lowest and highest measured pitch of piano, bass, horn."""
-PROGRAMS: Final = ((0,), (32,), (66, 65, 56))
+RANGES: Final = {"piano": (24, 105), "bass": (26, 67), "horn": (40, 94)}
+"""Lowest and highest measured pitch."""
+ATTACK_S: Final = {"piano": 0.01, "bass": 0.01, "horn": 0.06}
+"""Longest attack, 0.001 being the shortest: what a low string takes longer is its first period."""
 STEP: Final = 3
 VELOCITY: Final = 80
 SOFT: Final = 48
 FLOOR: Final = 1e-6
 LONGEST_S: Final = 4.2
-KIT: Final = 32
-BRUSHES: Final = 40
-HITS: Final = ((36, KIT), (38, KIT), (40, BRUSHES), (37, KIT), (39, KIT), (42, KIT), (44, KIT), (46, KIT), (51, KIT), (53, KIT), (49, KIT),
-               (43, KIT), (47, KIT), (50, KIT), (56, KIT))  # fmt: skip
-"""Note and kit of each row of the roll's drums."""
+APART_S: Final = 7.0
+"""Between the onsets of two notes of one recording."""
+HELD_S: Final = 5.2
+HITS: Final = (36, 38, 40, 37, 39, 42, 44, 46, 51, 53, 49, 43, 47, 50, 56)
+"""Note of each row of the roll's drums."""
 Doubles = NDArray[np.float64]
 
 
-def _note(part: int, pitch: int, velocity: int, bank: int, program: int) -> Doubles:
-    """Mono sound of a note of 5 s, from its onset on."""
-    notes = make_notes([(part, pitch, velocity, 0.0, 10.0)], 120.0)
-    frames = round((LONGEST_S + 1) * SAMPLE_RATE)
-    sound = render_part(notes, bank, program, frames).astype(np.float64)
-    loud = np.abs(sound).max(axis=1)
-    first = int(np.argmax(loud > 0.02 * loud.max()))
-    return sound[first:]
+def sound_of(part: str, name: str) -> Sound:
+    """The sound that a table is measured on: of FluidR3, or sampled.
+
+    Raises:
+        FailureError: it is neither.
+    """
+    for sound in SOUNDS:
+        if (sound.part, sound.name) == (part, name) and sound.soundfont in (None, "FluidR3_GM.sf2"):
+            return sound
+    raise FailureError(f"no sound of the {part} named {name!r} to be measured")
+
+
+@cache
+def _notes(sound: Sound, pitches: tuple[int, ...], velocity: int) -> tuple[Doubles, ...]:
+    """Sound of notes of HELD_S, each from its onset on, at the sound's level. Shape of each: [frames, 2]."""
+    rows = [(PARTS.index(sound.part), pitch, float(velocity), 2.0 * index * APART_S, 2.0 * HELD_S) for index, pitch in enumerate(pitches)]
+    notes, apart = make_notes(rows, 120.0), round(APART_S * SAMPLE_RATE)
+    frames = len(pitches) * apart
+    if sound.soundfont is None:
+        folder = instruments_folder()
+        if folder is None:
+            raise FailureError(f"no folder of sampled instruments for {sound.name}: set JAMD_INSTRUMENTS")
+        whole = sampled(sound.name, folder).render(notes, frames)
+    else:
+        whole = render_part(notes, sound.bank, sound.preset, frames, sound.soundfont)
+    level = whole.astype(np.float64) * 10 ** (sound.gain_db / 20)
+    out = []
+    for index in range(len(pitches)):
+        one = level[index * apart : (index + 1) * apart]
+        loud = np.abs(one).max(axis=1)
+        out.append(one[int(np.argmax(loud > 0.02 * max(loud.max(), FLOOR))) :])
+    return tuple(out)
 
 
 def _demodulated(sound: Doubles, hz: float, width_s: float, times: Doubles) -> Doubles:
@@ -88,11 +130,28 @@ def _stretch(sound: Doubles, hz: float) -> float:
     return b
 
 
-def _tuned(source: int, pitch: int, program: int) -> tuple[Doubles, Doubles, float]:
+def _envelope(sound: Doubles, width_s: float = 0.004) -> Doubles:
+    """Root mean square of stretches of `width_s`."""
+    width = round(width_s * SAMPLE_RATE)
+    whole = len(sound) // width * width
+    return np.sqrt((sound[:whole] ** 2).reshape(-1, width, 2).mean(axis=(1, 2)))  # type: ignore[no-any-return]
+
+
+def _attack_release(sound: Doubles, slowest_s: float) -> tuple[float, float]:
+    """Seconds in which a note comes up, from when it is at half its early level, and the time constant of its fall after its end."""
+    early = _envelope(sound[: round(0.3 * SAMPLE_RATE)], 0.001)
+    attack = float(np.argmax(early >= 0.5 * early.max())) * 0.001 / 0.5
+    levels = _envelope(sound)
+    end = round(HELD_S / 0.004)
+    tail = levels[end + 3 : end + 60]
+    fallen = np.flatnonzero(tail < max(levels[end - 2], FLOOR) * np.exp(-1.0))
+    release = (fallen[0] + 3) * 0.004 if len(fallen) and levels[end - 2] > 1e-4 else np.nan
+    return float(np.clip(attack, 0.001, slowest_s)), float(np.clip(release, *RELEASE_S))
+
+
+def _tuned(source: int, pitch: int, loud: Doubles, soft: Doubles) -> tuple[Doubles, Doubles, float]:
     """Log amplitudes [HARMONICS, knots], velocity exponents [HARMONICS], inharmonicity."""
-    part = (0, 1, 3)[source]
     hz = 440.0 * 2 ** ((pitch - 69) / 12)
-    loud, soft = (_note(part, pitch, velocity, 0, program) for velocity in (VELOCITY, SOFT))
     stretch = _stretch(loud, hz) if source == 0 else 0.0
     times, width = np.array(KNOTS_S), max(4.0 / hz, 0.02)
     logs, power = np.full((HARMONICS, len(times)), np.log(FLOOR)), np.ones(HARMONICS)
@@ -107,24 +166,24 @@ def _tuned(source: int, pitch: int, program: int) -> tuple[Doubles, Doubles, flo
     return logs, np.clip(power, 0.5, 4.0), stretch
 
 
-def _measure_tuned() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    partials = np.zeros((TUNED, KEYS, HARMONICS, len(KNOTS_S)))
-    response, stretch = np.zeros((TUNED, KEYS, HARMONICS)), np.zeros((TUNED, KEYS))
-    keys = np.arange(LOWEST, LOWEST + KEYS)
-    for source, ((low, high), programs) in enumerate(zip(RANGES, PROGRAMS, strict=True)):
-        pitches = np.arange(low, high + 1, STEP)
-        rows: list[Any] = []
-        for pitch in pitches:
-            found = [_tuned(source, int(pitch), program) for program in programs]
-            rows.append(tuple(np.mean(np.stack([np.asarray(f[i]) for f in found]), axis=0) for i in range(3)))
-        for out, index in ((partials, 0), (response, 1), (stretch, 2)):
-            table = np.stack([row[index] for row in rows])
-            flat = table.reshape(len(pitches), -1)
-            if index:  # instruments differ from key to key by chance: smooth
-                flat = np.stack([np.median(flat[max(i - 2, 0) : i + 3], axis=0) for i in range(len(flat))])
-            filled = np.stack([np.interp(keys, pitches, column) for column in flat.T], axis=1)
-            out[source] = filled.reshape(out[source].shape)
-    return partials.astype(np.float32), response.astype(np.float32), stretch.astype(np.float32)
+def _instrument(part: str, name: str) -> tuple[Doubles, Doubles, Doubles, float, float]:
+    """Partials [KEYS, HARMONICS, knots], response [KEYS, HARMONICS], stretch [KEYS], attack and release in seconds."""
+    source, sound = list(INSTRUMENTS).index(part), sound_of(part, name)
+    pitches = tuple(range(RANGES[part][0], RANGES[part][1] + 1, STEP))
+    loud, soft = (_notes(sound, pitches, velocity) for velocity in (VELOCITY, SOFT))
+    rows = [_tuned(source, pitch, one, other) for pitch, one, other in zip(pitches, loud, soft, strict=True)]
+    keys, filled = np.arange(LOWEST, LOWEST + KEYS), []
+    for index in range(3):
+        flat = np.stack([np.asarray(row[index]) for row in rows]).reshape(len(pitches), -1)
+        if index:  # instruments differ from key to key by chance: smooth
+            flat = np.stack([np.median(flat[max(i - 2, 0) : i + 3], axis=0) for i in range(len(flat))])
+        elif sound.soundfont is None:  # and so do recordings of single notes
+            flat = np.stack([flat[max(i - 1, 0) : i + 2].mean(axis=0) for i in range(len(flat))])
+        filled.append(np.stack([np.interp(keys, pitches, column) for column in flat.T], axis=1))
+    times = np.array([_attack_release(one, ATTACK_S[part]) for one in loud])
+    release = float(np.nanmedian(times[:, 1])) if np.isfinite(times[:, 1]).any() else 0.06
+    partials = filled[0].reshape(KEYS, HARMONICS, len(KNOTS_S))
+    return partials, filled[1].reshape(KEYS, HARMONICS), filled[2].reshape(KEYS), float(np.median(times[:, 0])), release
 
 
 def _band(sound: Doubles, low: float, high: float) -> Doubles:
@@ -145,9 +204,8 @@ def _levels(sound: Doubles, times: Doubles) -> Doubles:
     return out
 
 
-def _hit(pitch: int, program: int) -> tuple[Doubles, Doubles, Doubles]:
+def _hit(sound: Doubles) -> tuple[Doubles, Doubles, Doubles]:
     """Noise bands [BANDS, knots] and modes [MODES, knots], log amplitudes, and the modes' frequencies."""
-    sound = _note(2, pitch, VELOCITY, 128, program)
     times = np.array(BURST_KNOTS_S)
     head = sound[240 : 240 + 16384].mean(axis=1)
     power = np.abs(np.fft.rfft(head * np.hanning(len(head)), 1 << 16)) ** 2
@@ -169,13 +227,22 @@ def _hit(pitch: int, program: int) -> tuple[Doubles, Doubles, Doubles]:
     return np.log(np.maximum(bands, FLOOR)), np.log(np.maximum(modes, FLOOR)), frequencies
 
 
-def measure() -> Timbres:
-    """All tables, from FluidR3."""
-    partials, response, stretch = _measure_tuned()
-    found = [_hit(pitch, program) for pitch, program in HITS]
-    assert len(found) == DRUM_ROWS and SOURCES > TUNED
-    bands, modes, hz = (np.stack([f[i] for f in found]).astype(np.float32) for i in range(3))
-    return Timbres(partials, response, stretch, bands, modes, hz)
+def measure() -> Orchestra:
+    """All tables; progress is printed."""
+    tuned, kits = [], []
+    for part, names in INSTRUMENTS.items():
+        for name in names:
+            tuned.append(_instrument(part, name))
+            print(f"{part}, {name}: attack {1000 * tuned[-1][3]:.0f} ms, release {1000 * tuned[-1][4]:.0f} ms", flush=True)
+            _notes.cache_clear()
+    for kit in KITS:
+        found = [_hit(sound) for sound in _notes(sound_of("drums", kit), HITS, VELOCITY)]
+        assert len(found) == DRUM_ROWS
+        kits.append(tuple(np.stack([one[index] for one in found]) for index in range(3)))
+        print(f"drums, {kit}", flush=True)
+    tables = [np.stack([np.asarray(one[index]) for one in tuned]) for index in range(5)]
+    tables += [np.stack([one[index] for one in kits]) for index in range(3)]
+    return Orchestra(*(np.ascontiguousarray(table, np.float32) for table in tables))
 
 
 def main() -> None:

@@ -19,14 +19,15 @@ from safetensors.numpy import load_file
 from torch import Tensor
 
 from jamd.contract.units import FRAME_SAMPLES
-from model.checkpoint import save_weights
+from model.checkpoint import load_what_fits, save_weights
 from model.codec.codec import CEILING, Codec
 from model.codec.discriminator import Discriminator, one_direction
 from model.codec.losses import MixLoss, SpectralLoss
 from model.codec.tones import Tones, sources_of
 from model.conditioning import ROLL_WIDTH, roll
 from model.config import TONES
-from model.layers.excitation import SOURCES, Timbres, excite
+from model.layers.excitation import SOURCES, excite
+from model.layers.timbres import Orchestra
 from model.training.loop import Budget, Loop
 from model.training.store import Store, StoredPiece
 from model.training.tokens import load_codec
@@ -67,7 +68,7 @@ def _save(path: Path, table: NDArray[Any]) -> None:
 
 
 @torch.no_grad()
-def prepare(piece: StoredPiece, codec: Codec, timbres: Timbres, levels: int) -> None:
+def prepare(piece: StoredPiece, codec: Codec, orchestra: Orchestra, levels: int) -> None:
     """Write spectra of decoder and sources; what is there stays."""
     for drawn, name in ((False, "codes.npy"), (True, f"codes-{DRAWN}.npy")):
         target = piece.folder / decoded_name(levels, drawn)
@@ -81,7 +82,7 @@ def prepare(piece: StoredPiece, codec: Codec, timbres: Timbres, levels: int) -> 
     steps = len(piece.codes)
     out = np.zeros((steps, SOURCES, FRAME_SAMPLES), np.float16)
     sound = np.zeros((SOURCES, (steps + 1) * FRAME_SAMPLES), np.float32)
-    sound[:, FRAME_SAMPLES:] = excite(piece.notes, 0, steps * FRAME_SAMPLES, timbres)
+    sound[:, FRAME_SAMPLES:] = excite(piece.notes, 0, steps * FRAME_SAMPLES, orchestra.line_up(piece.about["instruments"]))
     for first in range(0, steps, AT_ONCE):
         last = min(first + AT_ONCE, steps)
         part = torch.from_numpy(sound[:, first * FRAME_SAMPLES : (last + 1) * FRAME_SAMPLES])
@@ -127,25 +128,23 @@ def main() -> None:
     rng = np.random.default_rng(options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     codec = load_codec(options.codec)
-    timbres = Timbres(**load_file(options.timbres))
+    orchestra = Orchestra(**load_file(options.timbres))
     store, levels = Store(options.store), options.levels
     if options.prepare:
         pieces = store.pieces()
         mixed = [*store.pieces(valid=True), *(pieces[index] for index in rng.permutation(len(pieces)))]
         for piece in sorted(mixed, key=lambda piece: not (piece.folder / f"codes-{DRAWN}.npy").exists()):
             if piece.has_codes:
-                prepare(piece, codec, timbres, levels)
+                prepare(piece, codec, orchestra, levels)
         return
     codec.to(device)
     tones = Tones(TONES[options.preset])
     books = torch.stack([book.codes for book in codec.quantizer.books()])
     tones.scale.copy_(1.0 / books[0].std().clamp(min=1e-6))
-    for name, table in timbres._asdict().items():
-        getattr(tones, f"timbre_{name}").copy_(torch.from_numpy(table))
     if options.first:
-        from model.checkpoint import load_weights
-
-        load_weights(options.first, tones)
+        load_what_fits(options.first, tones)
+    for name, table in orchestra._asdict().items():
+        getattr(tones, f"timbre_{name}").copy_(torch.from_numpy(table))
     tones.to(device)
     loss, known = MixLoss().to(device), SpectralLoss((256, 1024, 4096)).to(device)
     optimiser = torch.optim.AdamW(tones.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=1e-3)

@@ -17,7 +17,8 @@ from model.config import CodecConfig, PlayerConfig, TonesConfig
 from model.corpus.notes import make_notes
 from model.generator.frame import Frame
 from model.generator.player import Player
-from model.layers.excitation import BURST_KNOTS_S, HARMONICS, METAL, ROW_SOURCE, SKIN, SOURCES, TUNED, Timbres, excite
+from model.layers.excitation import METAL, ROW_SOURCE, SKIN, SOURCES, excite
+from model.layers.timbres import BURST_KNOTS_S, HARMONICS, TUNED, Timbres
 
 from tests.parity.test_voices import round_weights  # isort: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from model.codec import Codec
 from model.codec.losses import MixLoss
 from model.config import CodecConfig
 from model.corpus.notes import make_notes
-from model.layers.excitation import BANDS, MODES, SOURCES, Timbres
+from model.layers.excitation import SOURCES
+from model.layers.timbres import BANDS, MODES, Orchestra
 from model.training import timbres, tones
 from model.training.store import StoredPiece
 
@@ -59,11 +61,15 @@ def test_partials_of_a_known_string_are_found() -> None:
 
 def test_timbres_are_those_of_instruments() -> None:
     """Of the real soundfont: a piano's partials decay, higher ones are weaker and die sooner; a ride rings on, a hi-hat pedal does not."""
-    logs, response, stretch = timbres._tuned(0, 60, 0)
+    grand, flute = timbres.sound_of("piano", "grand"), timbres.sound_of("horn", "flute")
+    loud, soft = (timbres._notes(grand, (60,), velocity)[0] for velocity in (timbres.VELOCITY, timbres.SOFT))
+    logs, response, stretch = timbres._tuned(0, 60, loud, soft)
     assert logs[0, 0] > logs[11, 0] and logs[0, 0] > logs[0, -1] + 1.0
     assert 0 < stretch < 3e-3 and (response > 0.4).all()
-    ride, pedal = (timbres._hit(pitch, timbres.KIT)[0] for pitch in (51, 44))
-    assert ride.shape[0] == BANDS and len(timbres._hit(36, timbres.KIT)[2]) == MODES
+    struck, blown = (timbres._attack_release(one, 0.06) for one in (loud, timbres._notes(flute, (72,), timbres.VELOCITY)[0]))
+    assert struck[0] < 0.02 < blown[0]  # seconds in which they come up
+    ride, pedal = (timbres._hit(sound)[0] for sound in timbres._notes(timbres.sound_of("drums", "jazz"), (51, 44), timbres.VELOCITY))
+    assert ride.shape[0] == BANDS and len(timbres._hit(timbres._notes(timbres.sound_of("drums", "jazz"), (36,), 80)[0])[2]) == MODES
     assert ride[7, 7] > pedal[7, 7] + 1.5
 
 
@@ -76,9 +82,10 @@ def test_prepared_crops_fit_together(tmp_path: Path) -> None:
     codes = np.random.default_rng(0).integers(0, 64, (steps, 3)).astype(np.int16)
     for name, table in (("notes", notes), ("codes", codes), ("mix", np.zeros((steps * FRAME_SAMPLES, 2), np.int16))):
         np.save(tmp_path / f"{name}.npy", table)
+    (tmp_path / "about.json").write_text(json.dumps({"instruments": {"piano": "vibes", "drums": "jazz"}}))
     piece = StoredPiece(tmp_path)
     assert not tones.is_ready(piece, 3)
-    tones.prepare(piece, codec, Timbres.plain(), 3)
+    tones.prepare(piece, codec, Orchestra.plain(), 3)
     assert tones.is_ready(piece, 3) and not tones.is_ready(piece, 3, drawn=True)
     sources = np.load(tmp_path / "sources.npy").astype(np.float32)
     onset = round(0.5 * SAMPLE_RATE) // FRAME_SAMPLES

@@ -12,14 +12,18 @@ import torch
 from scipy.signal import butter, sosfilt
 
 from jamd.contract.units import FRAME_RATE, SAMPLE_RATE
+from model.corpus.piece import Piece
+from model.corpus.render import render_mix
 from model.generator.models import Models, load_models
-from model.learning import colour, replay
+from model.learning import colour, instrument, replay
 from model.learning.colour import Passage, fit_colour
 from model.learning.examples import Example
+from model.learning.instrument import choose_instruments, nearest
 from model.learning.losses import planner_losses, player_losses
 from model.learning.prepare import Prepared, prepare
 from model.learning.replay import load_replay, play_piece
 from model.training.planner import crop
+from model.training.timbres import sound_of
 from tests.unit.model.learning.files import write
 
 
@@ -86,7 +90,7 @@ def passage(tones: torch.nn.Module, seed: int, lift: torch.Tensor | None = None)
     sources = torch.randn(1, 300, 6, 640, generator=generator) * 0.05
     gains, spectrum = torch.full((1, 300, len(tones.colour)), -6.0), torch.randn(1, 300, 2, 640, generator=generator) * 1e-4  # type: ignore[arg-type]
     gains[..., : 6 * bands] = 0.0
-    one = Passage(gains, spectrum, sources, torch.zeros(1, 300, 2, bands))
+    one = Passage(gains, spectrum, sources, torch.zeros(1, 300, 2, bands), np.zeros((300, 4), np.int64))
     made = tones.apply_gains(gains if lift is None else gains + lift, spectrum, sources, torch.zeros_like(spectrum))  # type: ignore[operator]
     share = tones.bands / tones.bands.sum(dim=1, keepdim=True)  # type: ignore[operator, union-attr]
     return replace(one, powers=made.square() @ share.T)
@@ -97,8 +101,8 @@ def test_a_duller_instrument_is_found(whole: Models, monkeypatch: pytest.MonkeyP
     assert tones is not None
     dull = torch.zeros(len(tones.colour))
     dull[20:32] = -1.5  # the piano's upper bands
-    monkeypatch.setattr(colour, "passage", lambda models, codec, tones, example, seed: passage(tones, seed, dull))
-    monkeypatch.setattr(colour, "_chosen", lambda examples, seconds: examples)
+    monkeypatch.setattr(colour, "passage", lambda models, codec, tones, example, seed, sounds: passage(tones, seed, dull))
+    monkeypatch.setattr(colour, "chosen_clips", lambda examples, seconds: examples)
     monkeypatch.setattr(colour, "_nearest", lambda whole, codec, tones, checked, examples, found: found)
 
     class Clip(Example):
@@ -135,3 +139,33 @@ def test_the_sound_of_real_clips(
     found, fitted = result
     assert fitted.held_out < 0.95 * fitted.base
     assert 0.1 < float(found.abs().max()) <= colour.LARGEST
+
+
+def test_another_instrument_has_to_be_clearly_nearer() -> None:
+    assert nearest({"grand": 1.0, "vibes": 0.98}, "grand") == "grand"
+    assert nearest({"grand": 1.0, "vibes": 0.9, "organ": 0.8}, "grand") == "organ"
+
+
+def test_the_instrument_that_was_played_is_found(
+    playing: Models, whole: Models, solo: tuple[Piece, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same notes, recorded once on an electric piano, once on a grand: a table is chosen that is of the right kind."""
+    monkeypatch.setattr(instrument, "LEAST_S", 8.0)
+    monkeypatch.setattr(instrument, "SECONDS", 10.0)
+    chosen = {}
+    for name in ("rhodes", "grand"):
+        piece = replace(solo[0], sounds={**solo[0].sounds, "piano": sound_of("piano", name)})
+        clip = write(tmp_path / f"{name}.flac", render_mix(piece)[: 26 * SAMPLE_RATE])
+        prepared = prepare([clip], whole, tmp_path / f"made-{name}", force=True, plays=("piano",))
+        monkeypatch.setattr(Prepared, "training", [example for example in prepared.examples if example.notes is not None][:1])
+        result = choose_instruments(playing, whole, prepared, 1)
+        assert result is not None
+        chosen[name] = result[0]["piano"]
+        assert result[1].held_out <= result[1].base and name in result[1].ended
+    assert chosen["grand"] in ("grand", "bright", "steinway", "yamaha")
+    assert chosen["rhodes"] in ("rhodes", "guitar", "vibes"), chosen
+
+
+def test_a_band_has_no_instrument_of_its_own(playing: Models, whole: Models, tmp_path: Path) -> None:
+    prepared = Prepared(tmp_path, [], np.zeros(512, np.float32), 0, 0, 0, "")
+    assert choose_instruments(playing, whole, prepared, 1) is None

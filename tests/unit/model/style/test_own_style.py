@@ -19,7 +19,7 @@ from model.generator.situation import Situation
 from model.generator.voice import CompiledVoice
 from model.style import own
 from model.style.own import OwnStyle
-from model.style.words import Style
+from model.style.words import SOUNDS, Style, read_style
 from tests.unit.model.adapters.rig import make_adapter, tiny_models
 
 CHART = parse_chart("| Dm7 | G7 |")
@@ -47,6 +47,19 @@ def test_it_is_the_sum_by_strengths_and_no_longer_than_they_are() -> None:
     np.testing.assert_allclose(leaning((a, 1.0), (None, 1.0)), a, atol=1e-6)
     assert leaning((a, 1.0), (-a, 1.0)) is None  # they cancel out
     assert leaning((unit(1, 0, 0), 1.0)) is None  # of other networks
+
+
+def test_of_two_instruments_for_a_part_the_stronger_players_is_heard() -> None:
+    own = OwnStyle()
+    own.take_up([({"piano": "vibes"}, 1.0), ({"piano": "organ", "horn": "flute"}, 0.6)])
+    assert own.sounds == {"piano": "vibes", "horn": "flute"}
+    before = own.sounds
+    own.take_up([({"piano": "vibes"}, 0.9), ({"piano": "organ", "horn": "flute"}, 0.6)])
+    assert own.sounds is before
+    own.take_up([({"piano": "vibes"}, 0.4)])  # there is nothing between two instruments
+    assert own.sounds == {}
+    assert read_style("ballad").band({"piano": "vibes"}) == SOUNDS | {"piano": "vibes", "drums": "brushes"}
+    assert read_style("rhodes trio").band({"piano": "vibes", "horn": "flute"}) == SOUNDS | {"piano": "rhodes", "horn": "flute"}
 
 
 def test_the_same_style_stays_the_same_array() -> None:

@@ -1,0 +1,100 @@
+"""What words of a prompt ask for: instruments, feel, room and manner; and that it reaches the band."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from jamd.contract.chart import parse_chart
+from jamd.contract.clock import Clock
+from model.corpus.wordings import ROOM, UNRELATED
+from model.generator.situation import Situation
+from model.layers.room import DRY, ROOMS, OwnRoom, check_room, mix_rooms
+from model.style.vocabulary import LEANS, MOST, PHRASES, meanings
+from model.style.words import PROGRAMS, SOUNDS, Style, read_style
+
+
+def situation(style: Style) -> Situation:
+    return Situation(clock=Clock.started(0, 120.0, 4), charts=[(0, parse_chart("| C |"))], style=style)
+
+
+def test_words_choose_instruments() -> None:
+    def sounds(text: str) -> dict[str, str]:
+        return read_style(text).sounds
+
+    assert sounds("hard bop") == SOUNDS
+    assert sounds("organ trio with jazz guitar")["piano"] == "guitar"  # the last word of a kind
+    assert sounds("soul jazz on a Hammond B3, electric bass") == SOUNDS | {"piano": "organ", "bass": "electric"}
+    assert sounds("electric piano") == SOUNDS | {"piano": "rhodes"}
+    assert sounds("TR-808 and a muted trumpet") == SOUNDS | {"drums": "808", "horn": "muted_trumpet"}
+    assert sounds("slow ballad")["drums"] == "brushes" and sounds("slow ballad with sticks")["drums"] == "jazz"
+    assert sounds("ballad over a drum machine")["drums"] == "808"
+    assert sounds("tenor sax and trombone")["horn"] == "trombone"
+    assert sounds("a bone dry sound")["horn"] == "tenor"
+    assert sounds("rhodes:0.2 | vibraphone:0.8")["piano"] == "vibes"  # the heaviest
+    assert sounds("vibraphone:-1 | trio") == SOUNDS
+    assert sounds("quintet without the trumpet, no flute") == SOUNDS
+    assert sounds("deep house") == SOUNDS | {"bass": "synth", "drums": "808"} and sounds("house band") == SOUNDS
+
+
+def test_words_choose_feel_and_room() -> None:
+    assert read_style("funky soul jazz").feel == "funk" and read_style("Hard Bop").feel == "swing"
+    assert read_style("qwertz 123") == Style()
+    assert read_style("light swing").feel == "swing"
+    assert read_style("ballad in a big hall").room == "hall" and read_style("twelve bar blues").room is None
+    for room, words in ROOM.items():  # as the corpus says it
+        assert all(read_style(text).room == room for text in words.usual if text not in ("studio sound", "clean recording"))
+
+
+def test_manner_moves_the_knobs() -> None:
+    soft = read_style("very quiet, sparse ballad")
+    assert soft.leans["energy"] < -0.4 and soft.leans["density"] < -0.2 and "register" not in soft.leans
+    assert read_style("quiet").leans["energy"] == -read_style("loud").leans["energy"]
+    assert abs(read_style("slightly busy").leans["density"]) < abs(read_style("busy").leans["density"])
+    assert read_style("not loud").leans == {}
+    half = read_style("loud:0.5 | trio:0.5").leans["energy"]
+    assert half == pytest.approx(read_style("loud").leans["energy"] / 2)
+    assert read_style("busy:-1").leans["density"] < 0
+    everything = read_style("loud wild fiery furious explosive")
+    assert everything.leans["energy"] == MOST["energy"]
+
+
+def test_a_knob_moves_around_what_the_style_leans_to() -> None:
+    one = situation(read_style("quiet and busy"))
+    assert one.knob("energy") == pytest.approx(0.2) and one.knob("density") == pytest.approx(0.8) and one.knob("register") == 0.5
+    one.energy = 1.0
+    assert one.knob("energy") == pytest.approx(0.7)
+    one.energy = 0.1
+    assert one.knob("energy") == 0.0
+    one.energy = one.register = None
+    assert one.knob("energy") == pytest.approx(0.2) and one.knob("register") is None
+    context = one.context(0)
+    assert (context.energy, context.register) == (one.knob("energy"), None)
+    assert situation(read_style("heavy triplet feel")).swing_at(140.0) > situation(Style()).swing_at(140.0)
+    straight = situation(read_style("even eighths"))
+    straight.swing = 0.7  # what the knob says holds
+    assert straight.swing_at(140.0) == 0.7
+
+
+def test_words_about_anything_else_ask_for_nothing() -> None:
+    known = {"house", "techno", "trance", "trap", "synth", "synthesizer", "ambient", "drone", "screaming", "electro", "church", "drum",
+             "edm", "rock", "open", "disco"}  # fmt: skip
+    asking = [word for word in UNRELATED if meanings(word)]
+    assert set(asking) <= known
+
+
+def test_the_vocabulary_is_of_things_that_there_are() -> None:
+    values = {kind: {one.value for asked in PHRASES.values() for one in asked if one.kind == kind} for kind in (*PROGRAMS, "room")}
+    assert values == {part: set(names) for part, names in PROGRAMS.items()} | {"room": set(ROOMS)}
+    assert all(check_room(np.array(params, np.float32)) for params in ROOMS.values())
+    kinds = {one.kind for asked in PHRASES.values() for one in asked}
+    assert kinds == {"feel", "room", *PROGRAMS, *LEANS}
+
+
+def test_the_room_that_is_asked_for_is_added_to_the_players_own() -> None:
+    own = OwnRoom()
+    mixed = mix_rooms([(own.params, 1.0), (np.array(ROOMS["hall"], np.float32), 1.0)])
+    assert mixed == pytest.approx(ROOMS["hall"])
+    both = mix_rooms([(np.array(ROOMS["club"], np.float32), 1.0), (np.array(ROOMS["hall"], np.float32), 1.0)])
+    assert both[0] == pytest.approx(ROOMS["club"][0] + ROOMS["hall"][0]) and ROOMS["club"][1] < both[1] < ROOMS["hall"][1]
+    assert mix_rooms([]) == pytest.approx(DRY)

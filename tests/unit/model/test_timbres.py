@@ -1,0 +1,92 @@
+"""Instruments that the excitation is made from: every sound has a table, and the right one plays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from jamd.contract.chart import parse_chart
+from jamd.contract.clock import Clock
+from jamd.contract.units import FRAME_SAMPLES, PARTS
+from model.conditioning import INSTRUMENTS as TOLD
+from model.conditioning import instrument_vector
+from model.corpus.notes import NOTE_DTYPE, make_notes
+from model.corpus.personas import INSTRUMENTS as CORPUS
+from model.generator.models import Models, load_models
+from model.generator.performer import Performer
+from model.generator.situation import Situation
+from model.layers.excitation import excite
+from model.layers.timbres import INSTRUMENTS, KITS, TABLES, Orchestra, Timbres
+from model.style.words import PROGRAMS, SOUNDS, Style, read_style
+from model.training.timbres import sound_of
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    return load_models("small")
+
+
+def test_every_sound_of_the_words_and_of_the_corpus_has_a_table() -> None:
+    tables = INSTRUMENTS | {"drums": KITS}
+    for part in PARTS:
+        assert set(tables[part]) == set(PROGRAMS[part])
+        assert set(CORPUS[part]) <= set(tables[part])
+        assert tables[part][0] == SOUNDS[part]
+        assert all(sound_of(part, name).program == PROGRAMS[part][name] for name in tables[part])
+
+
+def test_what_the_player_never_met_is_told_as_what_is_nearest() -> None:
+    assert np.array_equal(instrument_vector({"piano": 16}), instrument_vector({"piano": 4}))
+    assert instrument_vector({"drums": 25}).sum() == 1
+    assert instrument_vector({"horn": 57}).sum() == 0  # a trombone was trained on without a name
+    assert instrument_vector(Style().programs).sum() == len(TOLD)
+
+
+def test_a_line_up_takes_each_parts_own_table() -> None:
+    orchestra = Orchestra.plain()
+    numbered = orchestra._replace(
+        stretch=np.repeat(np.arange(len(TABLES), dtype=np.float32)[:, None], orchestra.stretch.shape[1], axis=1),
+        bands=orchestra.bands + np.arange(len(KITS), dtype=np.float32)[:, None, None, None],
+    )
+    chosen = numbered.line_up({"piano": "vibes", "bass": "synth", "horn": "flute", "drums": "808"})
+    assert [TABLES[int(row[0])] for row in chosen.stretch] == ["vibes", "synth", "flute"]
+    assert np.array_equal(chosen.bands, numbered.bands[KITS.index("808")])
+    usual = numbered.line_up({"piano": "harpsichord"})
+    assert [TABLES[int(row[0])] for row in usual.stretch] == ["grand", "upright", "tenor"]
+    assert [table.shape for table in usual] == [table.shape for table in Timbres.plain()]
+
+
+def test_instruments_of_the_shipped_tables_differ_as_they_should(models: Models) -> None:
+    """By measures of their own: a bar of metal has next to no second partial, a clarinet weak even ones; an organ goes on."""
+    assert models.tones is not None
+    orchestra = models.tones.orchestra()
+
+    def partials(part: str, name: str, key: int) -> np.ndarray:
+        return orchestra.line_up({part: name}).partials[list(INSTRUMENTS).index(part), key - 21]
+
+    vibes, grand, organ, rhodes = (partials("piano", name, 60) for name in ("vibes", "grand", "organ", "rhodes"))
+    assert vibes[1, 1] - vibes[0, 1] < grand[1, 1] - grand[0, 1] - 0.5
+    assert organ[0, 1] - organ[0, -1] < 1.5 < grand[0, 1] - grand[0, -1]
+    assert not np.allclose(rhodes, grand, atol=0.5)
+    clarinet = partials("horn", "clarinet", 56)
+    assert clarinet[[1, 3], 3].mean() < clarinet[[0, 2], 3].mean() - 1.0
+
+
+def test_an_instrument_that_changes_makes_no_click(models: Models) -> None:
+    """The step in which it changes begins as the old one and ends as the new one."""
+    situation = Situation(clock=Clock.started(0, 120.0, 4), charts=[(0, parse_chart("| C |"))])
+    performer = Performer(models, situation, 0, seed=1)
+    performer._active = make_notes([(0, 60, 100, 0.0, 8.0)], 120.0).astype(NOTE_DTYPE)
+    performer.steps = 20
+    assert models.tones is not None
+    orchestra, first = models.tones.orchestra(), 20 * FRAME_SAMPLES
+    old, new = (excite(performer._active, first, FRAME_SAMPLES, orchestra.line_up({"piano": name})) for name in ("grand", "organ"))
+    situation.style = read_style("organ")
+    changing = performer._excite()
+    assert changing is not None and np.abs(new - old).max() > 0.01
+    assert np.abs(changing[:, 0] - old[:, 0]).max() < 1e-6
+    assert np.abs(changing[:, -1] - new[:, -1]).max() < 0.01 * np.abs(new - old).max()
+    performer.steps += 1
+    after = performer._excite()
+    assert after is not None
+    assert np.array_equal(after, excite(performer._active, first + FRAME_SAMPLES, FRAME_SAMPLES, orchestra.line_up({"piano": "organ"})))
