@@ -197,5 +197,5 @@ def test_a_kind_nobody_knows_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit):
         main([str(tmp_path), "--kinds", "model,nonsense"])
     assert "nonsense" in capsys.readouterr().err
-    assert len(KINDS) == 13
+    assert len(KINDS) == 14
     assert main([str(tmp_path), "--kinds", "note", "--model", str(tmp_path)]) == FailureError("").exit_status
