@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import tempfile
 import zipfile
@@ -72,7 +73,7 @@ def bring(source: Path, name: str | None = None) -> Path:
 
             adapter = import_peft(folder, load_models("small"))
         if name is not None:
-            adapter = type(adapter)(msgspec.structs.replace(adapter.manifest, name=name), adapter.tensors, adapter.style)
+            adapter = dataclasses.replace(adapter, manifest=msgspec.structs.replace(adapter.manifest, name=name))
         return write_adapter(paths.adapters_folder(), adapter)
 
 

@@ -119,6 +119,8 @@ class _Band:
         self._situation = situation
         if [list(pair) for pair in self._adapters.rack.active] != body["adapters"]:
             self._use(body["adapters"])
+        if self._jam.performer is None:
+            self._adapters.settle()
         self._jam.start(situation, self._params, body["frame"], body["seed"], follows=body["follows"])
 
 

@@ -73,8 +73,8 @@ class ClipJobs:
         if job.check is None:
             request = job.request
             job.check = ClipCheck(
-                job.render.audio, request.chart, request.tempo, swing=request.swing, feel=request.style.feel, notes=job.render.notes,
-                parts=request.parts,
+                job.render.audio, request.chart, request.tempo, swing=job.render.performer.situation.swing_at(request.tempo),
+                notes=job.render.notes, parts=request.parts,
             )  # fmt: skip
         if not job.check.done:
             job.check.advance()

@@ -5,7 +5,7 @@ for the cross-attention before block 0, the same for `planner.`. What they add i
 `dora` in its manifest has `.gain` [outputs] beside them, by which each row of the base is multiplied: 1 + strength * (gain - 1).
 `style` [512], if there, is the embedding of its player; `colour`, if there, is what strength times is added to the gains of the tones
 (`model.codec.tones`): the sound of the player's instrument; `room` [4], if there, is what goes on sounding between the notes
-(`model.layers.room`), pedal and walls.
+(`model.layers.room`), pedal and walls. `sounds` in the manifest says on which instruments the player plays (`model.layers.timbres`).
 """
 
 from __future__ import annotations

@@ -282,7 +282,7 @@ class AdapterRack:
         self._lean()
 
     def _lean(self) -> None:
-        """To the styles and rooms of the set that sounds."""
+        """To the styles, instruments and rooms of the set that sounds."""
         mix = [(self._entries[name], value) for name, value in self._mixes[self._sounding]]
         self.models.own.lean([(entry.style, value) for entry, value in mix], self.models.style_width)
         self.models.own.take_up((entry.manifest.sounds, value) for entry, value in mix if entry.manifest is not None)

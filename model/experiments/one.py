@@ -1,4 +1,7 @@
-"""One row: learn it, judge it. A process of its own, so that its memory is its own."""
+"""One row: learn it, judge it. A process of its own, so that its memory is its own.
+
+Of the sound only the room is fitted, so that rows differ by their training alone; `jamd learn` finds an instrument and its colour as well.
+"""
 
 from __future__ import annotations
 

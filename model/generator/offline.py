@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from model.corpus.notes import make_notes
 from model.generator.clip import ClipRender, ClipRequest
 from model.generator.events import PlannedNote
 from model.generator.models import Models
+from model.style.words import programs_of
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,15 @@ def write_wav(path: Path, audio: np.ndarray) -> None:
         Path(temporary).unlink(missing_ok=True)
 
 
-def write_plan(path: Path, notes: list[PlannedNote], request: ClipRequest) -> None:
-    """What was played as a standard MIDI file."""
+def write_plan(path: Path, notes: list[PlannedNote], request: ClipRequest, band: Mapping[str, str] | None = None) -> None:
+    """What was played as a standard MIDI file. `band`: instrument of each part, else those of the style."""
     from model.corpus.render import write_midi
 
     rows = [(n.part, n.pitch, float(n.velocity), n.beat, n.length) for n in notes]
     try:
-        write_midi(make_notes(rows, request.tempo), path, request.tempo, request.chart.beats_per_bar, request.style.programs)
+        write_midi(
+            make_notes(rows, request.tempo), path, request.tempo, request.chart.beats_per_bar, programs_of(band or request.style.sounds)
+        )
     except OSError as error:
         raise FailureError(f"cannot write {path}: {error.strerror}", code="file") from error
 
@@ -110,5 +114,5 @@ def render_clip(models: Models, request: ClipRequest, out: Path, midi: Path | No
     audio, notes = clip.audio, clip.notes
     write_wav(out, audio)
     if midi is not None:
-        write_plan(midi, notes, request)
+        write_plan(midi, notes, request, clip.performer.band)
     return Rendered(out, len(audio), request.seed, len(notes), spent * SAMPLE_RATE / (clip.run_up + len(audio)))

@@ -24,6 +24,7 @@ from model.generator.planner import PlanStream, Sampling
 from model.generator.situation import Situation
 from model.layers.excitation import DRUM_RINGS_S, RELEASED_S, excite
 from model.layers.room import ROOMS, Room, mix_rooms
+from model.layers.timbres import Timbres
 from model.style.words import Style, programs_of
 
 HELD_S = 3600.0
@@ -32,6 +33,7 @@ SKIPPED = 0.1
 """Beats by which a note may lie before its step."""
 ROUNDED = 1e-4
 """Beats by which a frame that stands for a beat may lie before it."""
+_DRY = np.array(ROOMS["dry"], np.float32)
 RING_OUT = 1 / 12
 """Share of the level that goes with each step once no part is on: 20 dB after 110 ms, silence after 160."""
 
@@ -67,11 +69,16 @@ class Performer:
         self._own: NDArray[np.float32] | None = None
         self._embedding: NDArray[np.float32] | None = None
         self._orchestra = None if models.tones is None else models.tones.orchestra()
-        self._sounds = situation.style.band(models.own.sounds)
-        self._timbres = None if self._orchestra is None else self._orchestra.line_up(self._sounds)
+        self._sounds: dict[str, str] = {}
+        self._timbres: Timbres | None = None
         self._given: list[PlannedNote] = []
         self._live: set[int] = set()
         self._held: list[tuple[int, int]] = []
+
+    @property
+    def band(self) -> dict[str, str]:
+        """Instrument of each part: those of the style, and those that the players bring."""
+        return self.situation.style.band(self.models.own.sounds)
 
     @property
     def frame(self) -> int:
@@ -207,7 +214,7 @@ class Performer:
             register=one(0.5 if register is None else register),
             parts=np.array([situation.parts_at(beat)]),
             chords=(chart.chord_at(place), following),
-            programs=programs_of(situation.style.band(self.models.own.sounds)),
+            programs=programs_of(self.band),
         )
 
     def _take_style(self) -> None:
@@ -239,10 +246,12 @@ class Performer:
 
     def _excite(self) -> NDArray[np.float32] | None:
         """Sources of the notes that sound; instruments change within a step. Shape: [SOURCES, FRAME_SAMPLES]."""
-        if self._orchestra is None or self._timbres is None:
+        if self._orchestra is None:
             return None
-        first, before = self.steps * FRAME_SAMPLES, self._timbres
-        sounds = self.situation.style.band(self.models.own.sounds)
+        first, sounds = self.steps * FRAME_SAMPLES, self.band
+        if self._timbres is None:
+            self._sounds, self._timbres = sounds, self._orchestra.line_up(sounds)
+        before = self._timbres
         if sounds == self._sounds:
             return excite(self._active, first, FRAME_SAMPLES, before)
         self._sounds, self._timbres = sounds, self._orchestra.line_up(sounds)
@@ -252,6 +261,8 @@ class Performer:
     def _walls(self) -> NDArray[np.float32]:
         """Room of the adapters that sound and of the style together."""
         own, asked = self.models.room.params, self.situation.style.room
+        if asked == "dry":
+            return _DRY
         if asked is None or ROOMS[asked][0] == 0.0:
             return own
         return mix_rooms([(own, 1.0), (np.array(ROOMS[asked], np.float32), 1.0)])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 OWN_STYLE: Final = True
-"""False: adapters change the networks alone, and without a prompt there is no style."""
+"""False: without a prompt there is no style, whatever adapters sound; their instruments are heard all the same."""
 HALF: Final = 0.5
 """Strength from which an adapter's instruments are heard: there is nothing between two instruments."""
 
@@ -21,7 +21,7 @@ class OwnStyle:
         self.embedding: NDArray[np.float32] | None = None
         """Shape: [style width], at most of length 1; None: nothing sounds that has a style."""
         self.sounds: dict[str, str] = {}
-        """Their instruments by part. A dictionary once given is not written again."""
+        """Instruments of the adapters that sound, by part. A dictionary once given is not written again."""
 
     def take_up(self, sounds: Iterable[tuple[Mapping[str, str], float]]) -> None:
         """The instruments of the adapters that sound; of two for a part that of the stronger one.

@@ -29,7 +29,7 @@ PROGRAMS: Final[dict[str, dict[str, int]]] = {
         "trombone": 57, "weresax": 65,
     },
 }  # fmt: skip
-"""General MIDI programs of the sounds, which is what the player is told and a MIDI file says."""
+"""General MIDI programs of the sounds, which is what the player is told (`model.conditioning.STANDS_FOR`) and a MIDI file says."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,13 @@ class Style:
     text: str = field(default="", compare=False)
     """What was said."""
     room: str | None = None
-    """Of `model.layers.room.ROOMS`; None: no word of it."""
+    """Of `model.layers.room.ROOMS`; None: no word of it. `dry` is none, that of the players included; `studio` is as they are."""
     leans: Mapping[str, float] = field(default_factory=dict)
     """Added to the knobs density, energy, register, and to the swing; what is not named is left alone."""
 
     def band(self, own: Mapping[str, str]) -> dict[str, str]:
         """Instrument of each part where players bring their own."""
         return self.sounds | {part: name for part, name in own.items() if part not in self.named}
-
-    @property
-    def programs(self) -> dict[str, int]:
-        """General MIDI programs of the sounds."""
-        return programs_of(self.sounds)
 
     def leaning(self, knob: str, value: float | None) -> float | None:
         """A knob's value under this style, 0..1. A knob that nobody is told of (None) stays so where the style says nothing of it."""
@@ -73,29 +68,27 @@ def programs_of(sounds: Mapping[str, str]) -> dict[str, int]:
 
 
 def read_style(text: str) -> Style:
-    """What a text asks for: of feel, room and each instrument the last word in the heaviest prompt wins; manner is averaged by weight.
+    """What a text asks for: of feel, room and each instrument the last word in the heaviest prompt wins, a general one only where there is
+    no other; manner is averaged by weight.
 
     A prompt with a weight below 0 leads away: its manner is turned round, the rest of it says nothing.
     """
     prompts = sorted(((words, weight) for words, weight in read_prompts(text) if weight != 0), key=lambda pair: pair[1])
-    feel: str | None = None
-    room: str | None = None
-    sounds = dict(SOUNDS)
-    named: set[str] = set()
+    chosen: dict[str, Meaning] = {}
     sums: dict[str, float] = defaultdict(float)
     for words, weight in prompts:
         asked = meanings(words)
         for knob in LEANS:
             sums[knob] += weight * _lean(asked, knob)
+        here: dict[str, Meaning] = {}
         for one in asked if weight > 0 else ():
-            if one.kind == "feel":
-                feel = one.value
-            elif one.kind == "room":
-                room = one.value
-            elif one.kind in PARTS:
-                sounds[one.kind] = one.value
-                named.add(one.kind)
-    if feel == "ballad" and "drums" not in named:
+            if one.kind not in LEANS and one.rank >= here.get(one.kind, one).rank:
+                here[one.kind] = one
+        chosen |= here
+    feel, room = (chosen[kind].value if kind in chosen else None for kind in ("feel", "room"))
+    sounds = SOUNDS | {part: chosen[part].value for part in PARTS if part in chosen}
+    named = {part for part in PARTS if part in chosen and chosen[part].rank > 0}
+    if feel == "ballad" and "drums" not in chosen:
         sounds["drums"] = "brushes"
     whole = sum(abs(weight) for _, weight in prompts)
     leans = {knob: total / whole for knob, total in sums.items() if total != 0}

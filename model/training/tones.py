@@ -142,7 +142,9 @@ def main() -> None:
     books = torch.stack([book.codes for book in codec.quantizer.books()])
     tones.scale.copy_(1.0 / books[0].std().clamp(min=1e-6))
     if options.first:
-        load_what_fits(options.first, tones)
+        strange = [name for name in load_what_fits(options.first, tones) if not name.startswith("timbre_")]
+        if strange:
+            parser.error(f"--first: {options.first} has no {strange[0]}")
     for name, table in orchestra._asdict().items():
         getattr(tones, f"timbre_{name}").copy_(torch.from_numpy(table))
     tones.to(device)

@@ -177,7 +177,7 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
 def test_style_words() -> None:
     style = read_style("Brazilian bossa with a trumpet and a Rhodes")
     assert style.feel == "bossa"
-    assert (style.programs["horn"], style.programs["piano"]) == (56, 4)
+    assert (style.sounds["horn"], style.sounds["piano"]) == ("trumpet", "rhodes")
     assert read_style("qwertz 123").feel is None
 
 

@@ -17,7 +17,7 @@ from model.generator.performer import Performer
 from model.generator.situation import Situation
 from model.layers.excitation import excite
 from model.layers.timbres import INSTRUMENTS, KITS, TABLES, Orchestra, Timbres
-from model.style.words import PROGRAMS, SOUNDS, Style, read_style
+from model.style.words import PROGRAMS, SOUNDS, programs_of, read_style
 from model.training.timbres import sound_of
 
 
@@ -39,7 +39,7 @@ def test_what_the_player_never_met_is_told_as_what_is_nearest() -> None:
     assert np.array_equal(instrument_vector({"piano": 16}), instrument_vector({"piano": 4}))
     assert instrument_vector({"drums": 25}).sum() == 1
     assert instrument_vector({"horn": 57}).sum() == 0  # a trombone was trained on without a name
-    assert instrument_vector(Style().programs).sum() == len(TOLD)
+    assert instrument_vector(programs_of(SOUNDS)).sum() == len(TOLD)
 
 
 def test_a_line_up_takes_each_parts_own_table() -> None:
@@ -81,6 +81,7 @@ def test_an_instrument_that_changes_makes_no_click(models: Models) -> None:
     assert models.tones is not None
     orchestra, first = models.tones.orchestra(), 20 * FRAME_SAMPLES
     old, new = (excite(performer._active, first, FRAME_SAMPLES, orchestra.line_up({"piano": name})) for name in ("grand", "organ"))
+    assert np.array_equal(performer._excite(), old)  # type: ignore[arg-type]
     situation.style = read_style("organ")
     changing = performer._excite()
     assert changing is not None and np.abs(new - old).max() > 0.01

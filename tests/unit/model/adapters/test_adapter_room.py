@@ -10,12 +10,16 @@ import pytest
 import torch
 
 from jamd.contract.chart import parse_chart
+from jamd.contract.clock import Clock
 from jamd.contract.errors import AdapterError
 from model.adapters.format import read_adapter, write_adapter
 from model.adapters.rack import FADE_STEPS, AdapterRack
 from model.generator.clip import ClipRender, ClipRequest
 from model.generator.models import Models
+from model.generator.performer import Performer
+from model.generator.situation import Situation
 from model.layers.room import DRY
+from model.style.words import read_style
 from tests.unit.model.adapters.rig import make_adapter, tiny_models
 
 ROOM = torch.tensor([0.5, 1.5, 0.6, 8000.0])
@@ -79,3 +83,18 @@ def test_it_is_heard_and_at_strength_0_it_is_not(models: Models, tmp_path: Path)
     models.room.params = np.array(DRY, np.float32)
     bare = play(models)
     assert not np.array_equal(roomed, bare)
+
+
+def test_dry_is_dry_and_a_hall_is_added(models: Models, tmp_path: Path) -> None:
+    rack = AdapterRack(models)
+    rack.load(write_adapter(tmp_path, replace(make_adapter(models, "ann", 1), room=ROOM)))
+    use(rack, [("ann", 1.0)])
+    here = Situation(clock=Clock.started(0, 120.0, 4), charts=[(0, parse_chart("| Dm7 |"))])
+    performer = Performer(models, here, 0)
+    assert np.allclose(performer._walls(), ROOM)
+    here.style = read_style("studio recording, bone-dry")
+    assert performer._walls()[0] == 0.0
+    here.style = read_style("in a studio")
+    assert np.allclose(performer._walls(), ROOM)
+    here.style = read_style("in a big hall")
+    assert performer._walls()[0] > ROOM[0]

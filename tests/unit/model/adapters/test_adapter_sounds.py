@@ -17,7 +17,7 @@ from model.adapters.rack import AdapterRack
 from model.generator.models import Models, load_models
 from model.generator.performer import Performer
 from model.generator.situation import Situation
-from model.style.words import Style, read_style
+from model.style.words import SOUNDS, programs_of, read_style
 from tests.unit.model.adapters.rig import make_adapter
 from tests.unit.model.adapters.test_adapter_room import use
 
@@ -56,7 +56,7 @@ def test_the_player_brings_the_instrument_unless_the_style_names_one(models: Mod
 
     assert told()["piano"] == 0
     use(rack, [("ann", 1.0)])
-    assert told() == Style().programs | {"piano": 11}
+    assert told() == programs_of(SOUNDS) | {"piano": 11}
     performer.block()
     assert performer._sounds["piano"] == "vibes"
     here.style = read_style("organ ballad")

@@ -111,7 +111,7 @@ def test_an_adapter_that_learnt_nothing_is_no_better_than_the_base_and_harms_not
 
 
 def test_an_adapter_gone_wild_is_found_out_and_leaves_the_base_alone(prepared: Prepared, models: Models, tmp_path: Path) -> None:
-    found = check_adapter(models, adapter_of(models, tmp_path, "wild", 60.0, ("player", "planner")), prepared, extent=SHORT)
+    found = check_adapter(models, adapter_of(models, tmp_path, "wild", 300.0, ("player", "planner")), prepared, extent=SHORT)
     assert not found["held_out"].ok and found["held_out"].value > 1.1
     assert not found["chart"].ok and found["chart"].value < 0.9
     assert not all(found[name].ok for name in ("energy", "silence", "tempo", "grid"))
