@@ -56,18 +56,21 @@ def serve() -> Iterator[Serve]:
 
 
 def test_a_terminal_over_the_websocket(serve: Serve) -> None:
-    where = serve(free_port())
+    daemon = free_port()
+    where = serve(daemon)
 
     async def go() -> None:
         async with aiohttp.ClientSession() as session, session.ws_connect(f"http://{where}/ws?width=80&height=24") as page:
 
             async def shows(text: str) -> None:
                 seen = ""
-                while text not in seen:
-                    message = await page.receive(timeout=30)
-                    seen += message.data.decode() if message.type is aiohttp.WSMsgType.BINARY else ""
+                async with asyncio.timeout(60):
+                    while text not in seen:
+                        message = await page.receive()
+                        assert not page.closed, f"it has ended without {text!r}: {seen[-500:]!r}"
+                        seen += message.data.decode() if message.type is aiohttp.WSMsgType.BINARY else ""
 
-            await shows("looking for jamd at")
+            await shows(f" 127.0.0.1:{daemon}")  # it looks for a daemon there, or has been refused already
             await page.send_json(["resize", {"width": 100, "height": 30}])
             await page.send_json(["stdin", "2"])
             await shows("strength of all")
