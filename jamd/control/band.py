@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from bridges.charts import chart_from_text
 from jamd.contract import messages as m
-from jamd.contract.chart import parse_chart, parse_chord
+from jamd.contract.chart import parse_chord
 from jamd.contract.clock import Clock
 from jamd.contract.layout import GATE, AudioOp
 from jamd.contract.parameters import PARAMETER_BY_NAME
@@ -180,7 +181,9 @@ class Band(Desk):
     # --- what to play ---------------------------------------------------------------------------------------------------
 
     def chart(self, text: str) -> None:
-        chart = parse_chart(text)
+        """In our own notation, or as a link of iReal Pro, which is kept in our own."""
+        chart = chart_from_text(text)
+        text = chart.text() if "://" in text else text
         state = self.state
         bar = 0
         if state.clock.playing:

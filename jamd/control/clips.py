@@ -53,6 +53,8 @@ class Clips:
         self._followed = 0
         self._corrected = 0
         self._saved: set[int] = set()
+        self._writing: set[Path] = set()
+        """Files that clips are being saved as."""
         self._gains: set[int] = set()
         """Slots whose gain the audio thread has to be told."""
 
@@ -237,10 +239,18 @@ class Clips:
         if slot.clip is None:
             raise MessageError(f"slot {index + 1} is empty", code="slot")
         file = inside(paths.clips_folder(), path if Path(path).suffix else f"{path}.wav", SUFFIXES)
-        if file.exists():
+        if file in self._writing or file.exists():
             raise MessageError(f"{path} is there already: choose another name", code="file")
         clip = slot.clip
-        self.later(index, lambda: clip_files.save(file, clip), lambda _: self._desk.log(f"slot {index + 1}: saved as {file.name}"))
+        self._writing.add(file)
+
+        def write() -> None:
+            try:
+                clip_files.save(file, clip)
+            finally:
+                self._writing.discard(file)
+
+        self.later(index, write, lambda _: self._desk.log(f"slot {index + 1}: saved as {file.name}"))
 
     # --- tempo ----------------------------------------------------------------------------------------------------------
 

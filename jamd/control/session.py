@@ -253,7 +253,7 @@ class Session:
         clip, store = self.state.slots[index].clip, self.store
         if clip is not None and store is not None and not clip.stored:
             clip.stored = True
-            self.slots.clips.later(index, lambda: store.save_clip(index, clip), lambda _: None)
+            self.slots.clips.later(index, store.clip_writer(index, clip), lambda _: None)
 
     # --- views ----------------------------------------------------------------------------------------------------------
 

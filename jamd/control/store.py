@@ -6,6 +6,7 @@ Files are written beside and renamed, so that there is always a whole one.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Final
@@ -73,6 +74,9 @@ class Store:
         self._last = b""
         self._named: set[Path] = set()
         """Files of clips that `state.json` names; no other is ever removed."""
+        self._newest: dict[int, Clip] = {}
+        """Of each slot, of those that were to be kept."""
+        self._writing = threading.Lock()
 
     def _file(self, index: int) -> Path:
         return self._folder / "slots" / f"slot-{index + 1:02d}.wav"
@@ -109,13 +113,16 @@ class Store:
 
         return read if path.is_file() else None
 
-    def save_clip(self, index: int, clip: Clip) -> None:
-        """Keep a slot's clip.
+    def clip_writer(self, index: int, clip: Clip) -> Callable[[], None]:
+        """Keeps a slot's clip, in whatever thread, unless another one is to be kept by then. It raises FailureError if it cannot."""
+        self._newest[index] = clip
 
-        Raises:
-            FailureError: it cannot be written.
-        """
-        clip_files.save(self._file(index), clip, "FLOAT")
+        def write() -> None:
+            with self._writing:
+                if self._newest[index] is clip:
+                    clip_files.save(self._file(index), clip, "FLOAT")
+
+        return write
 
     def save(self, state: State, midi: dict[str, Any], unread: Collection[int] = ()) -> None:
         """Keep everything else, if it has changed. What cannot be written is told once; the music goes on.

@@ -32,6 +32,7 @@ def main() -> int:
         parser.error("--jobs: 1 or more")
     options.out.mkdir(parents=True, exist_ok=True)
     failed = 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for name in options.players if not options.page_only else ():
         home = options.out / name
         told = record(name, home)
@@ -45,7 +46,7 @@ def main() -> int:
             print(f"{name}: {row}", flush=True)
             command = [sys.executable, "-m", "model.experiments.one", str(options.out), name, row, "--steps", str(options.steps)]
             command += ["--seed", str(options.seed), "--samples", str(options.samples)]
-            threads = max((os.cpu_count() or 1) // options.jobs, 1)
+            threads = max(cores // options.jobs, 1)
             return subprocess.run(command, check=False, env=os.environ | {"OMP_NUM_THREADS": str(threads)}).returncode
 
         with ThreadPoolExecutor(options.jobs) as pool:

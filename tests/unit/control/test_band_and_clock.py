@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jamd.contract import messages as m
-from jamd.contract.errors import MessageError
+from jamd.contract.errors import ChartError, MessageError
 from jamd.contract.layout import AudioOp, Level, Word
 from jamd.contract.units import SAMPLE_RATE
 from tests.unit.control.rig import Rig
@@ -288,6 +288,17 @@ def test_after_a_locate_everything_waits_for_its_line(rig: Rig, bar: int, to: in
     assert clock.bar_at(rig.memory.frame)[0] == to - 1
     begun = clock.frame_of_bar(to - 1)
     assert (rig.memory.slot(0).started, rig.session.state.jam_from) == (begun, begun)
+
+
+def test_a_link_of_ireal_pro_is_a_chart(rig: Rig) -> None:
+    rig.do("/jam/chart", "irealbook://Blue Sketch=Doe Jane=Medium Waltz=C=n=T34C^7 |D-9 G7 Z")
+    told = rig.sent[-1]
+    assert isinstance(told, m.SetChart) and told.text == "# Blue Sketch\n3/4 | Cmaj7 | Dm9 / G7 |"
+    assert rig.session.status()["jam"]["chart"] == told.text
+    assert rig.session.transport.view()["beats_per_bar"] == 3
+    with pytest.raises(ChartError):
+        rig.do("/jam/chart", "irealb://nothing")
+    assert rig.session.state.chart_text == told.text
 
 
 def test_another_tempo_keeps_the_metre_that_is_to_come(rig: Rig) -> None:

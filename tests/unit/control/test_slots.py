@@ -312,6 +312,12 @@ def test_files_come_and_go(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyP
             rig.do("/slot/3/save", "kept/again.flac")
         with pytest.raises(MessageError, match="empty"):
             rig.do("/slot/4/save", "x.wav")
+        rig.fill(4, np.full((BAR, 2), 0.2))
+        rig.do("/slot/4/save", "one.wav")
+        with pytest.raises(MessageError, match="already"):
+            rig.do("/slot/3/save", "one.wav")  # while it is being written
+        await asyncio.gather(*rig.session.tasks)
+        assert np.allclose(soundfile.read(tmp_path / "clips" / "one.wav")[0], 0.2, atol=1e-6)
         rig.do("/slot/5/load", "kept/again.flac")
         await asyncio.gather(*rig.session.tasks)
         assert rig.clip_of(5).bars == 1

@@ -165,6 +165,19 @@ def test_a_clip_that_cannot_be_read_keeps_its_file_and_says_so(rig: Rig, tmp_pat
     assert not files[0].exists() and named(tmp_path) == [1]
 
 
+def test_of_two_quick_clips_the_last_is_kept(rig: Rig, tmp_path: Path) -> None:
+    store = Store(tmp_path, rig.log.append)
+    writers = []
+    for level in (0.1, 0.2):
+        rig.fill(1, np.full((96_000, 2), level))
+        writers.append(store.clip_writer(0, rig.clip_of(1)))
+    for write in reversed(writers):  # threads end in any order
+        write()
+    kept, _ = soundfile.read(tmp_path / "slots" / "slot-01.wav")
+    assert np.allclose(kept, 0.2)
+    assert [path.name for path in (tmp_path / "slots").iterdir()] == ["slot-01.wav"]
+
+
 def test_files_of_a_damaged_state_are_left_alone(rig: Rig, tmp_path: Path) -> None:
     files = keep(tmp_path, 2)
     (tmp_path / "state.json").write_text('{"version": 1, "slots": [')
