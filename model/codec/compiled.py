@@ -14,7 +14,8 @@ from torch import nn
 
 from model.codec.codec import CEILING, Codec
 from model.layers import kernels as k
-from model.layers.compiled import JIT, Floats, Matrix, floats, zeros
+from model.layers.compiled import Floats, Matrix, floats, zeros
+from model.layers.jit import KERNEL, PART
 
 F = np.float32
 _CEILING = F(CEILING)
@@ -59,7 +60,7 @@ class StackArrays(NamedTuple):
         return cls(zeros(blocks, width, taps), zeros(1, width), zeros(1, width), zeros(1, width), zeros(1, expansion * width))
 
 
-@njit(**JIT)
+@njit(**PART)
 def run_stack(p: Any, s: Any) -> None:
     """One step of all blocks."""
     blocks, width, taps = s.past.shape
@@ -104,7 +105,7 @@ class DecoderArrays(NamedTuple):
     blocks: Floats
 
 
-@njit(**JIT)
+@njit(**KERNEL)
 def find_spectrum(p: Any, s: Any, codes: Any) -> None:
     """Codes of a frame [levels] to `s.latent` and `s.spectrum`."""
     latent = s.latent[0]
@@ -125,7 +126,7 @@ def find_spectrum(p: Any, s: Any, codes: Any) -> None:
             s.spectrum[c, i] = np.sinh(v) * p.deviation[c, i]
 
 
-@njit(**JIT)
+@njit(**KERNEL)
 def synthesise(p: Any, s: Any, out: Any) -> None:
     """`s.spectrum` to audio `out` [hop, 2]."""
     hop = s.tail.shape[1]

@@ -12,8 +12,9 @@ from model.codec.codec import Codec
 from model.codec.compiled import CompiledDecoder, DecoderWeights, StackArrays, StackWeights, find_spectrum, run_stack, synthesise
 from model.codec.tones import FAINT, HEARD, LOUDEST, Tones
 from model.layers import kernels as k
-from model.layers.compiled import JIT, Floats, Matrix, columns, floats, zeros
+from model.layers.compiled import Floats, Matrix, columns, floats, zeros
 from model.layers.excitation import SOURCES
+from model.layers.jit import KERNEL, PART
 
 F = np.float32
 _LOG_FAINT = float(np.log(FAINT))
@@ -63,7 +64,7 @@ def tones_weights(tones: Tones) -> TonesWeights:
     )  # fmt: skip
 
 
-@njit(**JIT)
+@njit(**PART)
 def _spread(gains: Any, bands: Any, first: Any, last: Any, out: Any) -> None:
     """Gains of the bands to bins. Shape: gains [bands], bands [bands, bins], out [bins]."""
     for i in range(out.shape[0]):
@@ -75,7 +76,7 @@ def _spread(gains: Any, bands: Any, first: Any, last: Any, out: Any) -> None:
             out[i] += g * row[i]
 
 
-@njit(**JIT)
+@njit(**PART)
 def _level(spectrum: Any, share: Any, first: Any, last: Any, out: Any) -> None:
     """Log power of the bands, as `Tones.levels`. Shape: spectrum [hop], share [bands, hop], out [bands]."""
     for b in range(share.shape[0]):
@@ -86,7 +87,7 @@ def _level(spectrum: Any, share: Any, first: Any, last: Any, out: Any) -> None:
         out[b] = (np.log(power + F(FAINT)) - F(_LOG_FAINT)) * F(0.2)
 
 
-@njit(**JIT)
+@njit(**PART)
 def _hear(s: Any, basis: Any, sounding: Any) -> None:
     """MDCT of the sources that sound."""
     hop = basis.shape[1]
@@ -107,7 +108,7 @@ def _hear(s: Any, basis: Any, sounding: Any) -> None:
                     out[i] += value * row[i]
 
 
-@njit(**JIT)
+@njit(**KERNEL)
 def _tones(p: Any, s: Any, latent: Any, roll: Any, basis: Any, first: Any, last: Any, spectrum: Any) -> None:
     """Change `spectrum` [2, hop] as `Tones.apply_gains` does. A band lies in the bins `first` to `last`."""
     count, hop = p.bands.shape

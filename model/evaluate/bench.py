@@ -166,6 +166,17 @@ class Bench:
             write_wav(path, played.audio)
         return path
 
+    def alike_file(self, case: Case) -> Path:
+        """The model's render of a case, asked for the instruments of the corpus' other performance."""
+        self._check("alike", "alike-*", f"{self.digest} {self.sampling}")
+        path = self.out / f"alike-{case.index:03d}.wav"
+
+        def make() -> Floats:
+            sounds = self.corpus_piece(case, other=True).sounds
+            return self.play(self.request(case, style=Style(case.feel, {part: sound.name for part, sound in sounds.items()}))).audio
+
+        return self._sound(path, make)
+
     def model_case(self, case: Case) -> Played:
         """The same, read."""
         path = self.model_file(case)

@@ -16,7 +16,8 @@ from jamd.contract.units import PARTS
 from model.generator.events import ADVANCES, CONTEXT_WIDTH, FIELDS, PARTS_OFFSET, REST, TICKS
 from model.generator.planner import Planner, Sampling
 from model.layers import kernels as k
-from model.layers.compiled import JIT, BlockArrays, BlockWeights, Floats, Matrix, floats, step, zeros
+from model.layers.compiled import BlockArrays, BlockWeights, Floats, Matrix, floats, step, zeros
+from model.layers.jit import KERNEL, PART
 
 F = np.float32
 _COUNT = len(PARTS)
@@ -81,7 +82,7 @@ def planner_weights(planner: Planner) -> PlannerWeights:
     )  # fmt: skip
 
 
-@njit(**JIT)
+@njit(**KERNEL)
 def _read(p: Any, s: Any, event: Any, context: Any) -> None:
     x, told = s.blocks.x[:1], s.told
     k.linear(context, p.context_in.weight, p.context_in.scale, p.context_in.bias, told)
@@ -93,13 +94,13 @@ def _read(p: Any, s: Any, event: Any, context: Any) -> None:
     step(p.blocks, s.blocks, 1)
 
 
-@njit(**JIT)
+@njit(**KERNEL)
 def _begin(p: Any, s: Any) -> None:
     s.blocks.x[0] = p.start
     step(p.blocks, s.blocks, 1)
 
 
-@njit(**JIT)
+@njit(**PART)
 def _logits(head: Any, s: Any, classes: int) -> None:
     k.linear(s.z, head.up.weight, head.up.scale, head.up.bias, s.wide)
     k.gelu(s.wide)
@@ -107,12 +108,12 @@ def _logits(head: Any, s: Any, classes: int) -> None:
     k.linear(s.normed, head.out.weight, head.out.scale, head.out.bias, s.logits[:, :classes])
 
 
-@njit(**JIT)
+@njit(**PART)
 def _draw(s: Any, classes: int, noise: Any, temperature: float, top_p: float) -> int:
     return k.draw(s.logits[0, :classes], noise[:classes], temperature, top_p, s.scratch[:classes], s.bits[:classes])
 
 
-@njit(**JIT)
+@njit(**KERNEL)
 def _write(p: Any, s: Any, last: Any, contexts: Any, noise: Any, temperature: float, top_p: float, event: Any) -> None:
     """The next event. `last` [6] is the one before, `contexts` [ADVANCES, width] of its beat and those after it."""
     z, low = s.z, F(-1e30)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from model.generator.player import HISTORY, Player
 from model.layers import kernels as k
-from model.layers.compiled import JIT, BlockArrays, BlockWeights, Floats, Matrix, columns, floats, norms, step, zeros
+from model.layers.compiled import BlockArrays, BlockWeights, Floats, Matrix, columns, floats, norms, step, zeros
+from model.layers.jit import KERNEL, PART
 
 F = np.float32
 
@@ -63,7 +64,7 @@ class PlayerArrays(NamedTuple):
     bits: NDArray[np.int32]
 
 
-@njit(**JIT)
+@njit(**PART)
 def _enter(p: Any, s: Any, rows: int, controls: Any, roll: Any) -> None:
     """Everything up to the transformer's output, which is left in `s.blocks.normed`."""
     x, normed = s.blocks.x, s.blocks.normed
@@ -75,7 +76,7 @@ def _enter(p: Any, s: Any, rows: int, controls: Any, roll: Any) -> None:
     step(p.blocks, s.blocks, rows)
 
 
-@njit(**JIT)
+@njit(**PART)
 def _level(p: Any, s: Any, rows: int, level: int, width: int) -> None:
     """Logits of a level into `s.logits`."""
     x = s.level[:rows]
@@ -111,7 +112,7 @@ def _level(p: Any, s: Any, rows: int, level: int, width: int) -> None:
             s.logits[r, c] += a
 
 
-@njit(**JIT)
+@njit(**PART)
 def _remember(p: Any, s: Any, rows: int) -> None:
     """Put the latent in `s.partial` in front of the history."""
     latent = p.density.shape[2]
@@ -122,7 +123,7 @@ def _remember(p: Any, s: Any, rows: int) -> None:
             s.history[r, i] = s.partial[r, i]
 
 
-@njit(**JIT)
+@njit(**PART)
 def _take(p: Any, s: Any, rows: int, level: int, code: int) -> None:
     for r in range(rows):
         for i in range(p.density.shape[2]):
@@ -130,7 +131,7 @@ def _take(p: Any, s: Any, rows: int, level: int, code: int) -> None:
             s.partial[r, i] += s.last[r, i]
 
 
-@njit(**JIT)
+@njit(**KERNEL)
 def _frame(
     p: Any, s: Any, rows: int, controls: Any, roll: Any, noise: Any, temperature: float, top_p: float, guidance: float,
     given: Any, codes: Any,

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.layers import kernels as k
+from model.layers.jit import PART
 from model.layers.lowrank import CROSS_OUT, CROSS_QUERY, DOWN, KINDS, OUT, QKV, UP, Gains, Packed, matrices
 from model.layers.transformer import Transformer
 
 Floats = NDArray[np.float32]
-JIT: dict[str, Any] = {"fastmath": {"reassoc", "contract", "nsz", "arcp"}, "cache": True, "nogil": True, "error_model": "numpy"}
 
 
 def floats(tensor: Tensor) -> Floats:
@@ -138,7 +138,7 @@ class BlockArrays(NamedTuple):
         )  # fmt: skip
 
 
-@njit(**JIT)
+@njit(**PART)
 def step(p: Any, s: Any, rows: int) -> None:
     """One step of `s.x`; the result is in `s.normed`."""
     layers, _, heads, ring, width = s.keys.shape

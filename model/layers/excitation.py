@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from jamd.contract.units import FRAME_SAMPLES, SAMPLE_RATE
 from model.conditioning import DRUM_ROWS, DRUM_SOUNDS, KEYS, LOWEST
+from model.layers.jit import KERNEL, PART
 from model.layers.timbres import BANDS, BURST_KNOTS_S, EDGES_HZ, HARMONICS, KNOTS_S, MODES, RELEASE_S, TUNED, Timbres
 
 HIGHEST_HZ: Final = 12_000.0
@@ -40,7 +41,6 @@ _KNOTS, _BURST_KNOTS = np.array(KNOTS_S), np.array(BURST_KNOTS_S)
 _TUNED_ROW = np.array([0, 1, -1, 2])
 _ROW_SOURCE = np.array(ROW_SOURCE)
 _ROWS = np.array([DRUM_SOUNDS.get(pitch, DRUM_ROWS - 1) for pitch in range(128)])
-_JIT: Final[dict[str, Any]] = {"fastmath": {"reassoc", "contract", "nsz", "arcp"}, "cache": True, "nogil": True, "error_model": "numpy"}
 
 
 def _noise_bands() -> NDArray[np.float32]:
@@ -58,7 +58,7 @@ def _noise_bands() -> NDArray[np.float32]:
 _NOISE_BANDS = _noise_bands()
 
 
-@njit(**_JIT)  # type: ignore[untyped-decorator]
+@njit(**PART)  # type: ignore[untyped-decorator]
 def _at(table: Any, knots: Any, age: float) -> float:
     """Log amplitude at an age: level before the first knot, straight between knots, and on after the last."""
     n = knots.shape[0]
@@ -76,7 +76,7 @@ def _at(table: Any, knots: Any, age: float) -> float:
     return float(table[i] + slope * (age - knots[i]))
 
 
-@njit(**_JIT)  # type: ignore[untyped-decorator]
+@njit(**PART)  # type: ignore[untyped-decorator]
 def _tone(source: int, pitch: int, velocity: float, begin: float, end: float, first: int, rate: float, t: Any, out: Any) -> None:
     """Add a note. `begin` and `end` are samples; shape: out [hop]."""
     hop = out.shape[0]
@@ -123,7 +123,7 @@ def _tone(source: int, pitch: int, velocity: float, begin: float, end: float, fi
             level *= damp
 
 
-@njit(**_JIT)  # type: ignore[untyped-decorator]
+@njit(**PART)  # type: ignore[untyped-decorator]
 def _burst(row: int, velocity: float, begin: float, first: int, rate: float, t: Any, noise: Any, out: Any) -> None:
     """Add a hit. Shape: out [hop]."""
     hop = out.shape[0]
@@ -169,7 +169,7 @@ def _burst(row: int, velocity: float, begin: float, first: int, rate: float, t: 
             now, low = then, high
 
 
-@njit(**_JIT)  # type: ignore[untyped-decorator]
+@njit(**KERNEL)  # type: ignore[untyped-decorator]
 def _excite(
     parts: Any, pitches: Any, velocities: Any, starts: Any, ends: Any, first: int, rate: float, t: Any, noise: Any, out: Any
 ) -> None:

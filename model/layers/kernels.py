@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-_JIT: dict[str, Any] = {"fastmath": {"reassoc", "contract", "nsz", "arcp"}, "cache": True, "nogil": True, "error_model": "numpy"}
+from model.layers.jit import PART
+
 F = np.float32
 COLUMNS = 32
 """Of a bank of low-rank paths (`model.layers.lowrank`): the ranks of all adapters that sound at once sum up to no more."""
 
 
-@njit(**_JIT)
+@njit(**PART)
 def linear(x: Any, weight: Any, scale: Any, bias: Any, out: Any) -> None:
     """out = x W^T * scale + bias. weight int8 [outputs, inputs]; an empty bias is none."""
     rows = x.shape[0]
@@ -46,7 +47,7 @@ def linear(x: Any, weight: Any, scale: Any, bias: Any, out: Any) -> None:
             out[r, o] = a * scale[o] + (bias[o] if biased else F(0))
 
 
-@njit(**_JIT)
+@njit(**PART)
 def low_rank(x: Any, paths: Any, kind: int, layer: int, out: Any) -> None:
     """out += sum over columns of scale * up * (down . x); see `model.layers.lowrank.Packed`. Columns without a scale are left out."""
     numbers, places, used = paths
@@ -69,7 +70,7 @@ def low_rank(x: Any, paths: Any, kind: int, layer: int, out: Any) -> None:
                     yr[o] += a * column[o]
 
 
-@njit(**_JIT)
+@njit(**PART)
 def sparse(x: Any, columns: Any, scale: Any, out: Any) -> None:
     """out += x W^T for an x of mostly zeros. columns int8 [inputs, outputs], scale [inputs]."""
     for r in range(x.shape[0]):
@@ -81,7 +82,7 @@ def sparse(x: Any, columns: Any, scale: Any, out: Any) -> None:
                     out[r, o] += value * F(column[o])
 
 
-@njit(**_JIT)
+@njit(**PART)
 def rms_norm(x: Any, gain: Any, out: Any) -> None:
     """Root mean square norm; epsilon as PyTorch's for float32."""
     width = x.shape[1]
@@ -94,7 +95,7 @@ def rms_norm(x: Any, gain: Any, out: Any) -> None:
             out[r, i] = x[r, i] * factor * gain[i]
 
 
-@njit(**_JIT)
+@njit(**PART)
 def layer_norm(x: Any, gain: Any, bias: Any, out: Any) -> None:
     width = x.shape[1]
     for r in range(x.shape[0]):
@@ -110,7 +111,7 @@ def layer_norm(x: Any, gain: Any, bias: Any, out: Any) -> None:
             out[r, i] = (x[r, i] - mean) * factor * gain[i] + bias[i]
 
 
-@njit(**_JIT)
+@njit(**PART)
 def gelu(x: Any) -> None:
     """GELU by tanh, in place; tanh as Eigen's rational approximation (below 1e-6 off)."""
     for r in range(x.shape[0]):
@@ -132,7 +133,7 @@ def gelu(x: Any) -> None:
             row[i] = F(0.5) * v * (F(1) + t * p / q)
 
 
-@njit(**_JIT)
+@njit(**PART)
 def exponential(x: Any, bits: Any) -> None:
     """exp in place (relative error below 3e-6); `bits` int32 of the same length is scratch."""
     for i in range(x.shape[0]):
@@ -150,7 +151,7 @@ def exponential(x: Any, bits: Any) -> None:
         x[i] *= power[i]
 
 
-@njit(**_JIT)
+@njit(**PART)
 def softmax(x: Any, bits: Any) -> None:
     """In place, one row. Shape: [n]."""
     top = x[0]
@@ -166,7 +167,7 @@ def softmax(x: Any, bits: Any) -> None:
         x[i] /= total
 
 
-@njit(**_JIT)
+@njit(**PART)
 def attend(query: Any, keys: Any, values: Any, first: int, count: int, scores: Any, bits: Any, out: Any) -> None:
     """Attention of one row and head to `count` steps of a ring, from slot `first` on.
 
@@ -196,7 +197,7 @@ def attend(query: Any, keys: Any, values: Any, first: int, count: int, scores: A
             out[d] += p * value[d]
 
 
-@njit(**_JIT)
+@njit(**PART)
 def add(x: Any, y: Any) -> None:
     """x += y. Shape: [rows, width] both."""
     for r in range(x.shape[0]):
@@ -204,7 +205,7 @@ def add(x: Any, y: Any) -> None:
             x[r, i] += y[r, i]
 
 
-@njit(**_JIT)
+@njit(**PART)
 def rotate(x: Any, cos: Any, sin: Any) -> None:
     """Turn pairs of one head in place. Shape: x [width], cos and sin [width / 2]."""
     half = cos.shape[0]
@@ -214,7 +215,7 @@ def rotate(x: Any, cos: Any, sin: Any) -> None:
         x[i + half] = a * sin[i] + b * cos[i]
 
 
-@njit(**_JIT)
+@njit(**PART)
 def draw(logits: Any, noise: Any, temperature: float, top_p: float, scratch: Any, bits: Any) -> int:
     """One index from logits: temperature, nucleus by a threshold on the probability, exponential noise (Gumbel's trick).
 

@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from jamd.contract.units import SAMPLE_RATE
+from model.layers.jit import KERNEL
 
 Floats = NDArray[np.float32]
 PARAMS: Final = ("wet", "low_s", "high_s", "cut_hz")
@@ -31,13 +32,12 @@ QUIET: Final = 1e-7
 """Amplitude below which a room that is no longer fed is silent."""
 _LONGEST: Final = 4096
 _DELAYS = np.array(DELAYS)
-_JIT: Final[dict[str, Any]] = {"fastmath": {"reassoc", "contract", "nsz", "arcp"}, "cache": True, "nogil": True, "error_model": "numpy"}
 
 
 _BLOCK, _ROWS, _ROW = "float32[:, ::1]", "float32[:, ::1]", "float32[::1]"
 
 
-@njit(f"float64({_BLOCK}, {_ROWS}, {_ROW}, {_ROW}, int64, {_ROW}, {_ROW}, {_BLOCK})", **_JIT)  # type: ignore[untyped-decorator]
+@njit(f"float64({_BLOCK}, {_ROWS}, {_ROW}, {_ROW}, int64, {_ROW}, {_ROW}, {_BLOCK})", **KERNEL)  # type: ignore[untyped-decorator]
 def _run(sound: Any, lines: Any, filters: Any, cuts: Any, place: int, now: Any, then: Any, out: Any) -> float:
     """Add the room to a block. Returns the loudest sample in the lines.
 
