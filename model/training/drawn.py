@@ -1,4 +1,4 @@
-"""Let a player play the stored pieces: `python -m model.training.drawn STORE CODEC PLAYER`; its codes lie beside the true ones.
+"""Let a player play the stored pieces: `python -m model.training.drawn STORE PLAYER`; its codes lie beside the true ones.
 
 It is given each piece's notes and controls and runs free, as in a jam. What it draws is what the tones will have to work with; that it
 plays the same notes at the same times as the recording lets them be trained on it.

@@ -37,7 +37,7 @@ SKIP = 12
 AT_ONCE = 256
 """Frames whose sources are made at once."""
 DRAWN = "drawn"
-"""Codes that a player drew, each after the true ones before it: what the tones will meet; see `model.training.drawn`."""
+"""Codes that a player drew, running free on the notes of the piece: what the tones will meet; see `model.training.drawn`."""
 
 
 @dataclass(frozen=True)
