@@ -164,7 +164,7 @@ def test_what_differs() -> None:
 
 def test_knobs_are_followed_through(bench: Bench) -> None:
     found = measure_knobs(bench)
-    assert {name.split(":")[0] for name in found.rows} == {"density", "energy"}
+    assert {name.split(":")[0] for name in found.rows} == {"density", "energy", "band, density", "band, energy"}
     assert all(len(row["values"]) == 5 for rows in found.rows.values() for row in rows)
 
 
