@@ -36,9 +36,10 @@ def _measures(knob: str, played: Played, tempo: float) -> dict[str, float]:
     return {"planned velocity": velocity, "loudness, LUFS": loudness(played.audio, SAMPLE_RATE)}
 
 
-def _band(bench: Bench, case: Case, **knobs: float) -> Played:
+def _band(bench: Bench, case: Case, knob: str, value: float) -> Played:
     """The rule-based band."""
-    piece = bench.corpus_piece(case, **knobs)
+    given: dict[str, Any] = {knob: value}
+    piece = bench.corpus_piece(case, **given)
     return Played(render_mix(piece), piece.notes)
 
 
@@ -59,7 +60,7 @@ def measure_knobs(bench: Bench) -> Result:
             found: dict[str, list[float]] = {}
             for value in VALUES:
                 played = middle if value == 0.5 else bench.play(bench.request(case, **{knob: value}))
-                for who, heard in ((knob, played), (f"band, {knob}", _band(bench, case, **{knob: value}))):
+                for who, heard in ((knob, played), (f"band, {knob}", _band(bench, case, knob, value))):
                     for name, measured in _measures(knob, heard, case.tempo).items():
                         found.setdefault(f"{who}: {name}", []).append(measured)
             for name, values in found.items():
