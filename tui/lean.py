@@ -56,14 +56,18 @@ def pieces_in_front(screen: Screen[None], changes: Changes) -> list[tuple[Panel,
     return out
 
 
+def is_settled(screen: Screen[None]) -> bool:
+    """Is the screen in front, with nothing of Textual's own still to be laid out or painted?"""
+    waits = screen._layout_required or screen._scroll_required or screen._repaint_required or screen.app._batch_count
+    return screen.is_current and not waits
+
+
 def write(screen: Screen[None], changes: Changes) -> bool:
     """Write what has changed; False: it has to go Textual's way."""
-    app = screen.app
-    waits = screen._layout_required or screen._scroll_required or screen._repaint_required or app._batch_count
-    if waits or not screen.is_current:
+    if not is_settled(screen):
         return False
     pieces = pieces_in_front(screen, changes)
     if pieces is None:
         return False
-    app._display(screen, PanelUpdate(pieces))  # type: ignore[arg-type]
+    screen.app._display(screen, PanelUpdate(pieces))  # type: ignore[arg-type]
     return True

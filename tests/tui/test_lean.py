@@ -15,6 +15,7 @@ from tests.tui.conftest import RECORDED, replay, text_of
 from tests.tui.driving import show
 from tui.app import Dashboard
 from tui.connection import read_text
+from tui.lean import is_settled
 from tui.registry import SCREENS
 from tui.screens.base import BaseScreen
 
@@ -96,13 +97,14 @@ def test_what_lies_in_front_is_left_alone() -> None:
                 while not check():
                     await asyncio.sleep(0.02)
 
+            await settle(lambda: is_settled(screen))
             assert len(gain(0.3)) == 1
             app.notify("over the knobs\n" * 12)
             await settle(lambda: "over the knobs" in text_of(app))
             assert not gain(0.5)
             await settle(lambda: not screen._compositor._dirty_regions)
             app.clear_notifications()
-            await settle(lambda: "over the knobs" not in text_of(app))
+            await settle(lambda: "over the knobs" not in text_of(app) and is_settled(screen))
             assert len(gain(0.7)) == 1
             await pilot.press("question_mark")
             assert not gain(0.9)
