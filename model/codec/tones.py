@@ -20,7 +20,7 @@ from model.conditioning import ROLL_WIDTH
 from model.config import TonesConfig
 from model.layers.convnext import CausalConvNeXtBlock
 from model.layers.excitation import SOURCES
-from model.layers.timbres import Orchestra
+from model.layers.timbres import Orchestra, Tables
 from model.streaming import ConvState, StreamState
 
 HEARD = SOURCES + 2
@@ -83,12 +83,17 @@ class Tones(nn.Module):
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("share", torch.ones(()))
         self.register_buffer("colour", torch.zeros(gains_width(config.bands)), persistent=False)
-        for name, table in Orchestra.plain()._asdict().items():
+        for name, table in Tables.plain()._asdict().items():
             self.register_buffer(f"timbre_{name}", torch.from_numpy(table))
+        self._orchestra: tuple[tuple[int, ...], Orchestra] | None = None
 
     def orchestra(self) -> Orchestra:
-        """What the excitation is made from."""
-        return Orchestra(*(getattr(self, f"timbre_{name}").detach().float().cpu().numpy() for name in Orchestra._fields))
+        """What the excitation is made from; made once for as long as the tables stay the same."""
+        tables = [getattr(self, f"timbre_{name}") for name in Tables._fields]
+        versions = tuple(table._version for table in tables)
+        if self._orchestra is None or self._orchestra[0] != versions:
+            self._orchestra = versions, Tables(*(table.detach().float().cpu().numpy() for table in tables)).orchestra()
+        return self._orchestra[1]
 
     def make_state(self, batch: int = 1) -> TonesState:
         return TonesState([block.make_state(batch) for block in self.blocks])  # type: ignore[operator]

@@ -177,6 +177,16 @@ class Bench:
 
         return self._sound(path, make)
 
+    def plan_file(self, case: Case) -> Path:
+        """The model's plan of a case played on the instruments of the corpus' other performance: its notes without its sound."""
+        kind = "plan" if self.studio == PLAIN else "full-plan"
+        self._check(kind, f"{kind}-*", f"{self.digest} {self.sampling} {self.studio}")
+
+        def make() -> Floats:
+            return render_mix(replace(self.corpus_piece(case, other=True, studio=self.studio), notes=self.model_case(case).notes))
+
+        return self._sound(self.out / f"{kind}-{case.index:03d}.wav", make)
+
     def model_case(self, case: Case) -> Played:
         """The same, read."""
         path = self.model_file(case)

@@ -23,7 +23,7 @@ def measure_fad(bench: Bench) -> Result:
         f"FAD by {fad.EMBEDDING}, to the corpus' renders of the cases. The floor is the corpus' band playing the same charts another time;"
         " the codec's set is that other performance through the codec at the player's levels. The corpus' band has a grand in 62 % of its"
         " pieces, an upright bass in 85 %, brushes here and there; the model has its usual instruments, and is asked for those of the other"
-        " performance. All sets are equally large."
+        " performance. The model's plan on that performance's instruments is what its notes alone come to. All sets are equally large."
         " `extrapolated` has the bias of the number of samples taken off."
     )
     if not fad.available():
@@ -47,16 +47,18 @@ def measure_fad(bench: Bench) -> Result:
         ),
         "model": np.concatenate(embeddings("model", bench.model_file)),
         "model, asked for that performance's instruments": np.concatenate(embeddings("model, instruments", bench.alike_file)),
+        "model's plan, on that performance's instruments": np.concatenate(embeddings("model, plan", bench.plan_file)),
     }
     found = {name: fad.fad(reference, table) for name, table in sets.items()}
     for name, table in sets.items():
         result.figures[name] = found[name]
         if len(table) >= 16:
             result.figures[f"{name}, extrapolated"] = fad.extrapolated(reference, table)
-    first, coded, model, alike = found.values()
+    first, coded, model, alike, notes = found.values()
     result.figures |= {
         "model / corpus another time": model / max(first, 1e-9), "model / the same through the codec": model / max(coded, 1e-9),
         "asked for its instruments / corpus another time": alike / max(first, 1e-9),
+        "the plan alone / corpus another time": notes / max(first, 1e-9),
         "embeddings a set": float(len(reference)), "full studio": float(bench.studio.recordings),
     }  # fmt: skip
     if len(groups) >= 4:

@@ -244,5 +244,6 @@ def load_models(
     if tones_path.is_file():
         tones = Tones(TonesConfig.from_dict(read_header(tones_path)["config"]))
         load_weights(tones_path, tones)
+        tones.orchestra()  # takes a second, which the first note need not wait
     whole = base_hash({"player": player, "planner": planner})  # while the weights are whole
     return replace(_ready(name, (codec, planner, player), tones, style, compiled, device, precision), base=whole)

@@ -1,8 +1,8 @@
 """Sound of given notes and hits as instruments make it in the mean, a hop at a time, compiled by numba: what `Tones` filters.
 
 A tuned note is a sum of partials (stretched as the strings of a piano are), each with an envelope over the note's age and a response
-to velocity; a drum is a few ringing modes and noise in bands, with envelopes of their own. All of it comes from tables (`Timbres`).
-Phases and noise follow from the note alone, so that any hop can be made by itself: there is no state.
+to velocity; a hit is a waveform. All of it comes from tables (`Timbres`). Phases follow from the note alone, so that any hop can be made
+by itself: there is no state.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from jamd.contract.units import FRAME_SAMPLES, SAMPLE_RATE
 from model.conditioning import DRUM_ROWS, DRUM_SOUNDS, KEYS, LOWEST
+from model.layers.hits import RING
 from model.layers.jit import KERNEL, PART
-from model.layers.timbres import BANDS, BURST_KNOTS_S, EDGES_HZ, HARMONICS, KNOTS_S, MODES, RELEASE_S, TUNED, Timbres
+from model.layers.timbres import HARMONICS, KNOTS_S, RELEASE_S, TUNED, Timbres
 
 HIGHEST_HZ: Final = 12_000.0
 SOURCES: Final = 6
@@ -29,33 +30,17 @@ RELEASED: Final = 7.0
 """Times its release that a tuned note is heard after its end:"""
 RELEASED_S: Final = RELEASED * max(RELEASE_S)
 """so long at most,"""
-DRUM_RINGS_S: Final = BURST_KNOTS_S[-1]
+DRUM_RINGS_S: Final = RING / SAMPLE_RATE
 """and a hit after its onset."""
 SKIN, SNARE, METAL = TUNED, TUNED + 1, TUNED + 2
 ROW_SOURCE: Final = (SKIN, SNARE, SNARE, SNARE, SNARE, METAL, METAL, METAL, METAL, METAL, METAL, SKIN, SKIN, SKIN, METAL)
 """Source of each row of the roll's drums."""
-NOISE: Final = 1 << 15
 SILENT: Final = -9.5
 """Log amplitude, before `LEVEL`, below which nothing is made."""
-_KNOTS, _BURST_KNOTS = np.array(KNOTS_S), np.array(BURST_KNOTS_S)
+_KNOTS = np.array(KNOTS_S)
 _TUNED_ROW = np.array([0, 1, -1, 2])
 _ROW_SOURCE = np.array(ROW_SOURCE)
 _ROWS = np.array([DRUM_SOUNDS.get(pitch, DRUM_ROWS - 1) for pitch in range(128)])
-
-
-def _noise_bands() -> NDArray[np.float32]:
-    """Noise of unit power in each band, to be read in circles. Shape: [BANDS, NOISE]."""
-    rng = np.random.default_rng(5)
-    hz = np.fft.rfftfreq(NOISE, 1 / SAMPLE_RATE)
-    out = np.zeros((BANDS, NOISE), np.float32)
-    for band in range(BANDS):
-        inside = (hz >= EDGES_HZ[band]) & (hz < EDGES_HZ[band + 1])
-        wave = np.fft.irfft(np.where(inside, np.exp(2j * np.pi * rng.random(len(hz))), 0), NOISE)
-        out[band] = wave / np.sqrt((wave**2).mean())
-    return out
-
-
-_NOISE_BANDS = _noise_bands()
 
 
 @njit(**PART)  # type: ignore[untyped-decorator]
@@ -124,55 +109,17 @@ def _tone(source: int, pitch: int, velocity: float, begin: float, end: float, fi
 
 
 @njit(**PART)  # type: ignore[untyped-decorator]
-def _burst(row: int, velocity: float, begin: float, first: int, rate: float, t: Any, noise: Any, out: Any) -> None:
-    """Add a hit. Shape: out [hop]."""
-    hop = out.shape[0]
-    lift = 2.0 * np.log(velocity / REFERENCE)
+def _burst(row: int, velocity: float, begin: float, first: int, t: Any, out: Any) -> None:
+    """Add a hit. `begin` is a sample; shape: out [hop]."""
     onset = int(np.ceil(begin))
-    at = max(first, onset)
-    place = (onset * 7919 + row * 104729) % NOISE
-    block = 64
-    for band in range(BANDS):
-        table = t.bands[row, band]
-        wave = noise[band]
-        low = at
-        now = _at(table, _BURST_KNOTS, (low - begin) / rate) + lift
-        while low < first + hop:
-            high = min(low + block, first + hop)
-            then = _at(table, _BURST_KNOTS, (high - begin) / rate) + lift
-            if now > SILENT or then > SILENT:
-                level = np.float32(LEVEL * np.exp(now))
-                grow = np.float32((LEVEL * np.exp(then) - level) / (high - low))
-                for n in range(low, high):
-                    out[n - first] += level * wave[(place + n - onset) % NOISE]
-                    level += grow
-            now, low = then, high
-    for mode in range(MODES):
-        table = t.modes[row, mode]
-        low = at
-        turn = 2.0 * np.pi * t.modes_hz[row, mode] / rate
-        now = _at(table, _BURST_KNOTS, (low - begin) / rate) + lift
-        while low < first + hop:
-            high = min(low + block, first + hop)
-            then = _at(table, _BURST_KNOTS, (high - begin) / rate) + lift
-            if now > SILENT or then > SILENT:
-                level = LEVEL * np.exp(now)
-                grow = (LEVEL * np.exp(then) - level) / (high - low)
-                phase = turn * (low - begin)
-                re, im = np.cos(phase), np.sin(phase)
-                turn_re, turn_im = np.cos(turn), np.sin(turn)
-                for n in range(low, high):
-                    ramp = min((n - begin) / 48.0, 1.0)
-                    out[n - first] += np.float32(level * ramp * im)
-                    re, im = re * turn_re - im * turn_im, re * turn_im + im * turn_re
-                    level += grow
-            now, low = then, high
+    level = np.float32(LEVEL * (velocity / REFERENCE) ** 2)
+    at, end = max(first, onset), min(first + out.shape[0], onset + RING)
+    for n in range(at, end):
+        out[n - first] += level * t.hits[row, n - onset]
 
 
 @njit(**KERNEL)  # type: ignore[untyped-decorator]
-def _excite(
-    parts: Any, pitches: Any, velocities: Any, starts: Any, ends: Any, first: int, rate: float, t: Any, noise: Any, out: Any
-) -> None:
+def _excite(parts: Any, pitches: Any, velocities: Any, starts: Any, ends: Any, first: int, rate: float, t: Any, out: Any) -> None:
     hop = out.shape[1]
     for n in range(parts.shape[0]):
         begin, end = starts[n] * rate, ends[n] * rate
@@ -184,7 +131,7 @@ def _excite(
                 _tone(source, pitches[n], max(velocities[n], 1.0), begin, end, first, rate, t, out[source])
         elif first <= begin + DRUM_RINGS_S * rate:
             row = _ROWS[pitches[n]]
-            _burst(row, max(velocities[n], 1.0), begin, first, rate, t, noise, out[_ROW_SOURCE[row]])
+            _burst(row, max(velocities[n], 1.0), begin, first, t, out[_ROW_SOURCE[row]])
 
 
 def excite(notes: NDArray[Any], first: int, frames: int, timbres: Timbres) -> NDArray[np.float32]:
@@ -203,7 +150,7 @@ def excite(notes: NDArray[Any], first: int, frames: int, timbres: Timbres) -> ND
         low, high = (first + at) / rate, (first + at + FRAME_SAMPLES) / rate
         near = np.flatnonzero((starts < high) & (np.maximum(ends, starts) + last >= low)) if len(notes) > 64 else slice(None)
         _excite(
-            parts[near], pitches[near], velocities[near], starts[near], ends[near], first + at, rate, timbres, _NOISE_BANDS,
+            parts[near], pitches[near], velocities[near], starts[near], ends[near], first + at, rate, timbres,
             out[:, at : at + FRAME_SAMPLES],
         )  # fmt: skip
     return out

@@ -1,8 +1,8 @@
 """Measure the timbres that the excitation starts from: `python -m model.training.timbres OUT`.
 
 Single notes and hits of a General MIDI soundfont and of sampled instruments are taken apart: partials of tuned instruments with their
-envelopes, velocity response, inharmonicity, attack and release; drums as a few ringing modes and noise in bands. What comes out is an
-`Orchestra`, plain tables that the tones carry with their weights. They are where the filter starts from; what a passage sounds like is
+envelopes, velocity response, inharmonicity, attack and release; drums into attack, lines of a spectrum and levels of bands. What comes
+out are `Tables` that the tones carry with their weights. They are where the filter starts from; what a passage sounds like is
 the codes' to say.
 """
 
@@ -25,18 +25,9 @@ from model.corpus.render import render_part
 from model.corpus.sampler import instruments_folder, sampled
 from model.corpus.sounds import SOUNDS, Sound
 from model.layers.excitation import HIGHEST_HZ
-from model.layers.timbres import (
-    BANDS,
-    BURST_KNOTS_S,
-    EDGES_HZ,
-    HARMONICS,
-    INSTRUMENTS,
-    KITS,
-    KNOTS_S,
-    MODES,
-    RELEASE_S,
-    Orchestra,
-)
+from model.layers.hits import ATTACK, BANDS, EDGES_HZ, LINE_HZ, LINES
+from model.layers.hits import KNOTS_S as BURST_KNOTS_S
+from model.layers.timbres import HARMONICS, INSTRUMENTS, KITS, KNOTS_S, RELEASE_S, Tables
 
 RANGES: Final = {"piano": (24, 105), "bass": (26, 67), "horn": (40, 94)}
 """Lowest and highest measured pitch."""
@@ -186,48 +177,51 @@ def _instrument(part: str, name: str) -> tuple[Doubles, Doubles, Doubles, float,
     return partials, filled[1].reshape(KEYS, HARMONICS), filled[2].reshape(KEYS), float(np.median(times[:, 0])), release
 
 
-def _band(sound: Doubles, low: float, high: float) -> Doubles:
-    spectrum = np.fft.rfft(sound, axis=0)
-    hz = np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE)
-    spectrum[(hz < low) | (hz >= high)] = 0
-    return np.fft.irfft(spectrum, len(sound), axis=0)
-
-
 def _levels(sound: Doubles, times: Doubles) -> Doubles:
     """Root mean square around some times; the windows grow with time."""
     power = (sound**2).mean(axis=1)
     out = np.zeros(len(times))
     for index, time in enumerate(times):
-        half = max(0.35 * time, 0.002)
+        half = max(0.25 * time, 0.002)
         low, high = max(time - half, 0.0), time + half
         out[index] = np.sqrt(power[round(low * SAMPLE_RATE) : round(high * SAMPLE_RATE) + 1].mean())
     return out
 
 
+def _over(hz: Doubles, edge: float) -> Doubles:
+    """Share of the power at each frequency that lies above an edge: a slope without corners, for those would ring."""
+    width = max(edge / 16, 40.0)
+    share = np.clip((hz - edge) / width + 0.5, 0.0, 1.0)
+    out: Doubles = np.sin(share * np.pi / 2) ** 2
+    return out
+
+
 def _hit(sound: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-    """Noise bands [BANDS, knots] and modes [MODES, knots], log amplitudes, and the modes' frequencies."""
-    times = np.array(BURST_KNOTS_S)
-    head = sound[240 : 240 + 16384].mean(axis=1)
-    power = np.abs(np.fft.rfft(head * np.hanning(len(head)), 1 << 16)) ** 2
-    hz = np.fft.rfftfreq(1 << 16, 1 / SAMPLE_RATE)
-    usable = power.copy()
-    usable[(hz < 45) | (hz > 8000)] = 0
-    frequencies, modes = np.full(MODES, 100.0), np.full((MODES, len(times)), FLOOR)
-    for index in range(MODES):
-        at = int(np.argmax(usable))
-        frequencies[index] = hz[at]
-        modes[index] = _demodulated(sound, hz[at], 0.02, times)
-        usable[np.abs(hz - hz[at]) < max(25.0, 0.06 * hz[at])] = 0
-    bands = np.zeros((BANDS, len(times)))
+    """Attack [ATTACK], log spectrum of what rings [LINES], levels of its bands [BANDS, knots]."""
+    times, size = np.array(BURST_KNOTS_S), 1 << 17  # longer than RING
+    mono = sound[:size].mean(axis=1)
+    mono = mono * np.sqrt((sound[:size] ** 2).mean() / max((mono**2).mean(), FLOOR**2))
+    hz, wide = np.linspace(0.0, SAMPLE_RATE / 2, size // 2 + 1), np.linspace(0.0, SAMPLE_RATE / 2, size + 1)
+    ages = np.arange(size) / SAMPLE_RATE
+    spectrum = np.fft.rfft(mono, 2 * size)  # what a filter rings ahead of the onset comes to lie in the second half
+    bands, power = np.zeros((BANDS, len(times))), np.zeros(len(hz))
     for index in range(BANDS):
         low, high = EDGES_HZ[index : index + 2]
-        total = _levels(_band(sound, low, high), times) ** 2
-        ringing = sum((modes[m] ** 2 / 2 for m in range(MODES) if low <= frequencies[m] < high), np.zeros(len(times)))
-        bands[index] = np.sqrt(np.maximum(total - ringing, 0.15 * total))
-    return np.log(np.maximum(bands, FLOOR)), np.log(np.maximum(modes, FLOOR)), frequencies
+        above = _over(wide, low) if index else np.ones(len(wide))
+        part = np.fft.irfft(spectrum * np.sqrt(above - _over(wide, high)))[:size]
+        bands[index] = np.log(np.maximum(_levels(part[:, None], times), FLOOR))
+        level = np.exp(np.interp(ages, times, bands[index]))
+        even = np.where(level > 1e-3 * level.max(), part / level, 0.0)  # as if it rang on for ever
+        here = (hz >= low) & (hz < high)
+        power[here] = np.abs(np.fft.rfft(even))[here] ** 2
+    width = round(2 * LINE_HZ / hz[1])
+    window = np.hanning(width + 2)[1:-1]
+    smooth = np.convolve(power, window / window.sum(), mode="same")
+    lines = np.log(np.maximum(np.interp(np.arange(LINES) * LINE_HZ, hz, smooth), 1e-12)) / 2
+    return mono[:ATTACK], lines, bands
 
 
-def measure() -> Orchestra:
+def measure() -> Tables:
     """All tables; progress is printed."""
     tuned, kits = [], []
     for part, names in INSTRUMENTS.items():
@@ -242,7 +236,7 @@ def measure() -> Orchestra:
         print(f"drums, {kit}", flush=True)
     tables = [np.stack([np.asarray(one[index]) for one in tuned]) for index in range(5)]
     tables += [np.stack([one[index] for one in kits]) for index in range(3)]
-    return Orchestra(*(np.ascontiguousarray(table, np.float32) for table in tables))
+    return Tables(*(np.ascontiguousarray(table, np.float32) for table in tables))
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from model.codec.tones import Tones, sources_of
 from model.conditioning import ROLL_WIDTH, roll
 from model.config import TONES
 from model.layers.excitation import SOURCES, excite
-from model.layers.timbres import Orchestra
+from model.layers.timbres import Orchestra, Tables
 from model.training.loop import Budget, Loop
 from model.training.store import Store, StoredPiece
 from model.training.tokens import load_codec
@@ -128,10 +128,10 @@ def main() -> None:
     rng = np.random.default_rng(options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     codec = load_codec(options.codec)
-    orchestra = Orchestra(**load_file(options.timbres))
+    tables = Tables(**load_file(options.timbres))
     store, levels = Store(options.store), options.levels
     if options.prepare:
-        pieces = store.pieces()
+        orchestra, pieces = tables.orchestra(), store.pieces()
         mixed = [*store.pieces(valid=True), *(pieces[index] for index in rng.permutation(len(pieces)))]
         for piece in sorted(mixed, key=lambda piece: not (piece.folder / f"codes-{DRAWN}.npy").exists()):
             if piece.has_codes:
@@ -145,7 +145,7 @@ def main() -> None:
         strange = [name for name in load_what_fits(options.first, tones) if not name.startswith("timbre_")]
         if strange:
             parser.error(f"--first: {options.first} has no {strange[0]}")
-    for name, table in orchestra._asdict().items():
+    for name, table in tables._asdict().items():
         getattr(tones, f"timbre_{name}").copy_(torch.from_numpy(table))
     tones.to(device)
     loss, known = MixLoss().to(device), SpectralLoss((256, 1024, 4096)).to(device)

@@ -18,7 +18,8 @@ from model.corpus.notes import make_notes
 from model.generator.frame import Frame
 from model.generator.player import Player
 from model.layers.excitation import METAL, ROW_SOURCE, SKIN, SOURCES, excite
-from model.layers.timbres import BURST_KNOTS_S, HARMONICS, TUNED, Timbres
+from model.layers.hits import RING
+from model.layers.timbres import HARMONICS, TUNED, Timbres
 
 from tests.parity.test_voices import round_weights  # isort: skip
 
@@ -89,8 +90,17 @@ def test_excitation_needs_no_state() -> None:
     assert np.array_equal(later, whole[:, 33 * FRAME_SAMPLES : 53 * FRAME_SAMPLES])
     assert np.abs(np.diff(whole[:TUNED], axis=1)).max() < 0.6  # no click between hops
     assert not whole[:TUNED, -FRAME_SAMPLES:].any()  # released
-    rings = round((0.15 + BURST_KNOTS_S[-1]) * SAMPLE_RATE) // FRAME_SAMPLES + 2
+    rings = (round(0.15 * SAMPLE_RATE) + RING) // FRAME_SAMPLES + 2
     assert not excite(notes(), rings * FRAME_SAMPLES, FRAME_SAMPLES, TIMBRES)[TUNED:].any()
+
+
+def test_hits_are_made_once_for_the_same_tables() -> None:
+    tones = Tones(TonesConfig(latent=16, width=24, blocks=2, bands=10))
+    made = tones.orchestra()
+    assert tones.orchestra() is made
+    tones.timbre_attacks.mul_(2.0)
+    twice = tones.orchestra().hits
+    assert np.allclose(twice[:, :, :2000], 2.0 * made.hits[:, :, :2000]) and made.hits[:, :, :2000].any(axis=2).all()
 
 
 def test_louder_notes_are_louder() -> None:
