@@ -58,29 +58,6 @@ class Timbres(NamedTuple):
         return Tables.plain().orchestra().line_up({})
 
 
-class Orchestra(NamedTuple):
-    """Every instrument of INSTRUMENTS, in the order of TABLES, and every kit, ready to play. Fields as those of `Timbres`."""
-
-    partials: Floats
-    response: Floats
-    stretch: Floats
-    attack_s: Floats
-    release_s: Floats
-    hits: Floats
-
-    def line_up(self, sounds: Mapping[str, str]) -> Timbres:
-        """The instruments of these names by part; a part that is not named, or has no such instrument, plays its usual one."""
-        at, rows = 0, []
-        for part, names in INSTRUMENTS.items():
-            name = sounds.get(part, names[0])
-            rows.append(at + (names.index(name) if name in names else 0))
-            at += len(names)
-        kit = KITS.index(sounds["drums"]) if sounds.get("drums") in KITS else 0
-        return Timbres(
-            self.partials[rows], self.response[rows], self.stretch[rows], self.attack_s[rows], self.release_s[rows], self.hits[kit]
-        )
-
-
 class Tables(NamedTuple):
     """What was measured of every instrument of INSTRUMENTS, in the order of TABLES, and of every kit; the first fields as in `Timbres`."""
 
@@ -116,4 +93,23 @@ class Tables(NamedTuple):
         made = np.empty((*self.attacks.shape[:2], hits.RING), np.float32)
         for kit, row in np.ndindex(made.shape[:2]):
             made[kit, row] = hits.hit(self.attacks[kit, row], self.lines[kit, row], self.bands[kit, row], row)
-        return Orchestra(self.partials, self.response, self.stretch, self.attack_s, self.release_s, made)
+        return Orchestra(self, made)
+
+
+class Orchestra(NamedTuple):
+    """Every instrument and every kit, ready to play."""
+
+    tables: Tables
+    hits: Floats
+    """Waveforms of the drums. Shape: [kits, DRUM_ROWS, hits.RING]."""
+
+    def line_up(self, sounds: Mapping[str, str]) -> Timbres:
+        """The instruments of these names by part; a part that is not named, or has no such instrument, plays its usual one."""
+        at, rows = 0, []
+        for part, names in INSTRUMENTS.items():
+            name = sounds.get(part, names[0])
+            rows.append(at + (names.index(name) if name in names else 0))
+            at += len(names)
+        kit = KITS.index(sounds["drums"]) if sounds.get("drums") in KITS else 0
+        t = self.tables
+        return Timbres(t.partials[rows], t.response[rows], t.stretch[rows], t.attack_s[rows], t.release_s[rows], self.hits[kit])

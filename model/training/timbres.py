@@ -179,8 +179,7 @@ def _instrument(part: str, name: str) -> tuple[Doubles, Doubles, Doubles, float,
 
 def _levels(sound: Doubles, times: Doubles) -> Doubles:
     """Root mean square around some times; the windows grow with time."""
-    power = (sound**2).mean(axis=1)
-    out = np.zeros(len(times))
+    power, out = sound**2, np.zeros(len(times))
     for index, time in enumerate(times):
         half = max(0.25 * time, 0.002)
         low, high = max(time - half, 0.0), time + half
@@ -209,7 +208,7 @@ def _hit(sound: Doubles) -> tuple[Doubles, Doubles, Doubles]:
         low, high = EDGES_HZ[index : index + 2]
         above = _over(wide, low) if index else np.ones(len(wide))
         part = np.fft.irfft(spectrum * np.sqrt(above - _over(wide, high)))[:size]
-        bands[index] = np.log(np.maximum(_levels(part[:, None], times), FLOOR))
+        bands[index] = np.log(np.maximum(_levels(part, times), FLOOR))
         level = np.exp(np.interp(ages, times, bands[index]))
         even = np.where(level > 1e-3 * level.max(), part / level, 0.0)  # as if it rang on for ever
         here = (hz >= low) & (hz < high)

@@ -16,7 +16,7 @@ from model.generator.models import Models, load_models
 from model.generator.performer import Performer
 from model.generator.situation import Situation
 from model.layers.excitation import excite
-from model.layers.timbres import INSTRUMENTS, KITS, TABLES, Tables, Timbres
+from model.layers.timbres import INSTRUMENTS, KITS, TABLES, Orchestra, Tables, Timbres
 from model.style.words import PROGRAMS, SOUNDS, programs_of, read_style
 from model.training.timbres import sound_of
 
@@ -44,9 +44,10 @@ def test_what_the_player_never_met_is_told_as_what_is_nearest() -> None:
 
 def test_a_line_up_takes_each_parts_own_table() -> None:
     orchestra = Tables.plain().orchestra()
-    numbered = orchestra._replace(
-        stretch=np.repeat(np.arange(len(TABLES), dtype=np.float32)[:, None], orchestra.stretch.shape[1], axis=1),
-        hits=orchestra.hits + np.arange(len(KITS), dtype=np.float32)[:, None, None],
+    tables = orchestra.tables
+    numbered = Orchestra(
+        tables._replace(stretch=np.repeat(np.arange(len(TABLES), dtype=np.float32)[:, None], tables.stretch.shape[1], axis=1)),
+        orchestra.hits + np.arange(len(KITS), dtype=np.float32)[:, None, None],
     )
     chosen = numbered.line_up({"piano": "vibes", "bass": "synth", "horn": "flute", "drums": "808"})
     assert [TABLES[int(row[0])] for row in chosen.stretch] == ["vibes", "synth", "flute"]
