@@ -30,31 +30,27 @@ EVENTS: Final = 512
 """Events of a crop for the planner, as in its training."""
 
 
-def player_losses(player: Player, items: Sequence[Item], device: torch.device | str, autocast: bool = False) -> Tensor:
+def player_losses(player: Player, items: Sequence[Item], device: torch.device | str) -> Tensor:
     """Nats of every code of crops of equal length. Shape: [batch, steps, levels of the player].
 
     Args:
         items: codes, controls, plan, codes before (-1 where there were none) and style of each crop.
         device: where the player is.
-        autocast: compute in bf16 where that is enough.
     """
     levels = player.config.levels
     codes, controls, plan, before, style = (torch.from_numpy(np.stack(column)).to(device) for column in zip(*items, strict=True))
     before = before[..., :levels]
     first = player.vectors(before.clamp(min=0)).sum(dim=-2) * (before[..., :1] >= 0)
-    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=autocast):
-        losses: Tensor = player(codes[..., :levels], controls, plan, first, style)
+    losses: Tensor = player(codes[..., :levels], controls, plan, first, style)
     return losses.float()
 
 
-def player_loss(player: Player, items: Sequence[Item], device: torch.device | str, autocast: bool = False) -> Tensor:
+def player_loss(player: Player, items: Sequence[Item], device: torch.device | str) -> Tensor:
     """Mean nats of a code of each level; what is trained is their mean. Shape: [levels]. Arguments as of `player_losses`."""
-    return player_losses(player, items, device, autocast).mean(dim=(0, 1))
+    return player_losses(player, items, device).mean(dim=(0, 1))
 
 
-def planner_losses(
-    planner: Planner, items: Sequence[PlannerItem], device: torch.device | str, autocast: bool = False
-) -> tuple[Tensor, Tensor]:
+def planner_losses(planner: Planner, items: Sequence[PlannerItem], device: torch.device | str) -> tuple[Tensor, Tensor]:
     """Nats of every field of crops of equal length, 0 where a crop is padded with rests, and which events count.
 
     Shape: [batch, events, fields] and [batch, events].
@@ -62,18 +58,16 @@ def planner_losses(
     Args:
         items: events, contexts and style of each crop.
         device: where the planner is.
-        autocast: compute in bf16 where that is enough.
     """
     events, contexts, styles = (torch.from_numpy(np.stack(column)).to(device) for column in zip(*items, strict=True))
-    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=autocast):
-        losses: Tensor = planner(events, contexts, styles)
+    losses: Tensor = planner(events, contexts, styles)
     counts = ~((events[..., 2] == REST) & (events[..., 0] == 0))
     return losses.float() * counts.unsqueeze(-1), counts
 
 
-def planner_loss(planner: Planner, items: Sequence[PlannerItem], device: torch.device | str, autocast: bool = False) -> Tensor:
+def planner_loss(planner: Planner, items: Sequence[PlannerItem], device: torch.device | str) -> Tensor:
     """Mean nats of an event's fields; what is trained is their sum. Shape: [fields]. Arguments as of `planner_losses`."""
-    losses, counts = planner_losses(planner, items, device, autocast)
+    losses, counts = planner_losses(planner, items, device)
     return losses.sum(dim=(0, 1)) / counts.sum().clamp(min=1)
 
 

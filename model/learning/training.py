@@ -30,7 +30,7 @@ from model.generator.planner import Planner
 from model.generator.player import Player
 from model.layers.nf4 import round_to_nf4
 from model.learning.recipe import Recipe
-from model.training.loop import Budget
+from model.training.loop import Budget, mixed
 
 FULL_RATE: Final = 0.05
 """Learning rate of a full fine-tuning, as a share of that of low-rank paths."""
@@ -151,13 +151,9 @@ def make_trainable(network: Player | Planner, recipe: Recipe) -> int:
     return count
 
 
-def mixed(network: nn.Module, recipe: Recipe) -> AbstractContextManager[Any]:
-    """Products in bf16, unless the recipe wants float32 or bf16 is slow: on a CPU without units for it by a factor of ten and more."""
-    device = next(network.parameters()).device.type
-    fast = device != "cpu" or torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-    if recipe.precision == "float32" or not fast:
-        return nullcontext()
-    return torch.autocast(device, dtype=torch.bfloat16)
+def products(network: nn.Module, recipe: Recipe) -> AbstractContextManager[Any]:
+    """As quick as the machine has them, unless the recipe wants float32."""
+    return nullcontext() if recipe.precision == "float32" else mixed(next(network.parameters()).device)
 
 
 class Trainer:
@@ -278,7 +274,7 @@ class Trainer:
         self.lesson.network.train()
         total = 0.0
         for _ in range(recipe.accumulate):
-            with mixed(self.lesson.network, recipe):
+            with products(self.lesson.network, recipe):
                 loss = self.lesson.loss(rng, recipe.batch // recipe.accumulate) / recipe.accumulate
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
@@ -316,7 +312,7 @@ class Trainer:
     def held_out(self) -> float:
         """As it stands now."""
         self.lesson.network.eval()
-        with torch.no_grad(), mixed(self.lesson.network, self.recipe):
+        with torch.no_grad(), products(self.lesson.network, self.recipe):
             return self.lesson.held_out()
 
     def _take_best(self) -> None:

@@ -23,7 +23,7 @@ from model.codec import Codec
 from model.codec.discriminator import Discriminator, one_direction
 from model.codec.losses import SpectralLoss
 from model.config import CODEC
-from model.training.loop import Budget, Loop
+from model.training.loop import Budget, Loop, mixed
 from model.training.store import Store
 
 WHITENING = 0.6
@@ -111,7 +111,7 @@ def main() -> None:
 
     def losses(audio: Tensor, keep: Tensor) -> tuple[Tensor, dict[str, float]]:
         target = codec.analyse(audio)
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with mixed(device):
             latents = codec.to_latents(target)
         latents = latents.float()
         if options.decoder_only:
@@ -122,7 +122,7 @@ def main() -> None:
             quantised, commitment, used = codec.quantizer(latents, keep)
         else:
             quantised, commitment, used = latents, latents.new_zeros(()), latents.new_zeros(1)
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with mixed(device):
             companded = codec.from_latents(quantised)
         companded = companded.float()
         audio_out = codec.synthesise(companded)
@@ -143,12 +143,12 @@ def main() -> None:
             half = len(audio) // 2  # what the discriminator costs is most of a step on a CPU
             angle = torch.rand(half, device=device) * torch.pi
             true, made = one_direction(wave_in[:half], angle), one_direction(wave_out[:half], angle)
-            with torch.autocast(device, dtype=torch.bfloat16):
+            with mixed(device):
                 hinge = discriminator.loss(true, made)
             against.zero_grad(set_to_none=True)
             hinge.backward()  # type: ignore[no-untyped-call]
             against.step()
-            with torch.autocast(device, dtype=torch.bfloat16):
+            with mixed(device):
                 adversarial, matching = discriminator.judge(true, made)
             total = total + options.adversarial * (adversarial + 10.0 * matching)
             figures |= {"hinge": float(hinge.detach()), "adversarial": float(adversarial.detach()), "matching": float(matching.detach())}

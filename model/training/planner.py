@@ -31,7 +31,7 @@ from model.generator.events import (
 )
 from model.generator.planner import Planner
 from model.style.encoder import StyleEncoder
-from model.training.loop import Budget, Loop
+from model.training.loop import Budget, Loop, mixed
 
 VALID_SEEDS = range(900_000_000, 900_000_048)
 DROPPED = {"swing": 0.2, "density": 0.2, "energy": 0.2, "register": 0.3, "feel": 0.2, "form": 0.15}
@@ -183,7 +183,7 @@ def main() -> None:
 
     def loss_of(items: list[Item]) -> tuple[Tensor, dict[str, float]]:
         events, contexts, styles = (torch.from_numpy(np.stack(column)).to(device) for column in zip(*items, strict=True))
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with mixed(device):
             losses = planner(events, contexts, styles).float()
         padded = (events[..., 2] == REST) & (events[..., 0] == 0)
         weight = (~padded).unsqueeze(-1).float()

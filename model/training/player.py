@@ -22,7 +22,7 @@ from model.checkpoint import load_what_fits, save_weights
 from model.conditioning import GROUPS, Controls, drop_groups, roll
 from model.config import PLAYER
 from model.generator.player import HISTORY, Player
-from model.training.loop import Budget, Loop
+from model.training.loop import Budget, Loop, mixed
 from model.training.store import Store, StoredPiece
 from model.training.tokens import load_codec
 
@@ -129,7 +129,7 @@ def main() -> None:
         before = torch.from_numpy(np.stack([item[3][:, :levels] for item in items])).to(device)
         first = player.vectors(before.clamp(min=0)).sum(dim=-2) * (before[..., :1] >= 0)
         style = torch.from_numpy(np.stack([item[4] for item in items])).to(device)
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with mixed(device):
             losses = (trained if player.training else player)(codes, controls, plan, first, style)
         mean = losses.float().mean(dim=(0, 1))
         return mean.mean(), {f"level{i + 1}": float(x) for i, x in enumerate(mean.detach())}

@@ -29,7 +29,7 @@ from model.style.config import STYLE
 from model.style.encoder import StyleEncoder
 from model.style.mel import LogMel
 from model.style.tokenizer import StyleTokenizer
-from model.training.loop import Budget, Loop
+from model.training.loop import Budget, Loop, mixed
 from model.training.store import Store, StoredPiece
 from model.training.style_tokenizer import WEIGHTS
 
@@ -226,7 +226,7 @@ def main() -> None:
         chosen = [int(index) for index in rng.choice(len(training), size, replace=False)]
         mel, texts = crops.draw(chosen, float(rng.uniform(SHORTEST_S, LONGEST_S)), disturb=True)
         tokens = encoder.tokenise([*texts, *(unrelated_text(rng) for _ in range(options.unrelated))])
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with mixed(device):
             audio, text = encoder.embed_mel(mel.to(device)), encoder.embed_tokens(tokens)
         loss = contrastive(audio, text[:size], text[size:], encoder.config.temperature)
         with torch.no_grad():

@@ -28,7 +28,7 @@ from model.conditioning import ROLL_WIDTH, roll
 from model.config import TONES
 from model.layers.excitation import SOURCES, excite
 from model.layers.timbres import Orchestra, Tables
-from model.training.loop import Budget, Loop
+from model.training.loop import Budget, Loop, mixed
 from model.training.store import Store, StoredPiece
 from model.training.tokens import load_codec
 
@@ -132,8 +132,8 @@ def main() -> None:
     store, levels = Store(options.store), options.levels
     if options.prepare:
         orchestra, pieces = tables.orchestra(), store.pieces()
-        mixed = [*store.pieces(valid=True), *(pieces[index] for index in rng.permutation(len(pieces)))]
-        for piece in sorted(mixed, key=lambda piece: not (piece.folder / f"codes-{DRAWN}.npy").exists()):
+        shuffled = [*store.pieces(valid=True), *(pieces[index] for index in rng.permutation(len(pieces)))]
+        for piece in sorted(shuffled, key=lambda piece: not (piece.folder / f"codes-{DRAWN}.npy").exists()):
             if piece.has_codes:
                 prepare(piece, codec, orchestra, levels)
         return
@@ -166,7 +166,7 @@ def main() -> None:
         if not plain:
             latents = codec.quantizer.decode(codes)
             levels_heard = tones.levels(spectrum, sources)
-            with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
+            with mixed(device):
                 gains = tones.gains(latents, plan, levels_heard)
             spectrum = tones.apply_gains(gains.float(), spectrum, sources, torch.randn_like(spectrum))
         skip = SKIP * FRAME_SAMPLES

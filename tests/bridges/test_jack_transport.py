@@ -157,8 +157,8 @@ def off_ms(clock: Clock, transport: JackTransport) -> float:
 
 
 def settled(transport: JackTransport, follower: Follower, clock: Clock) -> Clock:
-    """Followed on until it lies within 5 ms; a machine that stalls shows a single reading that is farther off."""
-    for _ in range(8):
+    """Followed on until it lies within 5 ms: half a beat, which a server that stalls can lose at its start, is bent away in 6 s."""
+    for _ in range(16):
         if off_ms(clock, transport) < 5.0:
             return clock
         clock, _, _ = follow(transport, follower, clock, 0.5)

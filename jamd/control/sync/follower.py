@@ -77,7 +77,8 @@ class Follower:
             self._line = line
         beat = self._daemon_beat(observation, label)
         error = (beat - line.beat_at(observation.frame)) * line.frames_per_beat
-        if abs(error) > JUMP_BEATS * line.frames_per_beat:
+        played = beat - clock.beat_at(observation.frame)  # farther off than the line as long as a bend leads there
+        if max(abs(error) / line.frames_per_beat, abs(played)) > JUMP_BEATS:
             return self._jump(clock, observation, now, per_bar)
         tempo = observation.tempo * (1.0 + self.rate)
         step = abs(tempo / line.tempo - 1.0)

@@ -140,6 +140,12 @@ def test_a_locate_jumps_at_once_and_the_beat_runs_on(moved: float, back: bool, a
     assert (beat - within) == pytest.approx(round(beat - within), abs=1e-6), "whole beats lie on the beats of the bar"
 
 
+def test_small_shifts_that_add_up_to_a_large_one_jump() -> None:
+    """A server that stalls twice while it starts: each stall is slewed for itself, both together would be bent for ten seconds."""
+    run = simulate(Source([(0, 132.0, 0), (3, 132.0, -0.45), (3.3, 132.0, -0.45)]), 6)
+    assert run.worst(3.5) < 2.0
+
+
 def test_starting_takes_place_and_tempo_and_stopping_stops() -> None:
     follower = Follower()
     standing = Clock.standing(0, 120.0, 4)
