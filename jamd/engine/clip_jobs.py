@@ -27,7 +27,8 @@ def plain(figures: ClipFigures) -> dict[str, float]:
 class _Job:
     message: m.RenderClip
     request: ClipRequest
-    render: ClipRender
+    render: ClipRender | None = None
+    """Made when its turn comes: a stream of the networks holds 26 MB."""
     began: float = field(default_factory=time.monotonic)
     check: ClipCheck | None = None
     tries: int = 1
@@ -55,7 +56,7 @@ class ClipJobs:
     def add(self, message: m.RenderClip, request: ClipRequest) -> None:
         """Queue a clip; an older one for the same slot is forgotten."""
         self._jobs = [job for job in self._jobs if job.message.slot != message.slot]
-        self._jobs.append(_Job(message, request, ClipRender(self._models, request)))
+        self._jobs.append(_Job(message, request))
 
     def cancel(self) -> None:
         """Forget all of them, and say so."""
@@ -67,6 +68,8 @@ class ClipJobs:
     def advance(self) -> None:
         """One block of sound, or one piece of the measuring."""
         job = self._jobs[0]
+        if job.render is None:
+            job.render = ClipRender(self._models, job.request)
         if not job.render.done:
             job.render.advance()
             return
@@ -81,15 +84,15 @@ class ClipJobs:
             return
         figures = job.check.figures
         assert figures is not None
-        self._judge(job, figures)
+        self._judge(job, job.render.audio, figures)
 
-    def _judge(self, job: _Job, figures: ClipFigures) -> None:
+    def _judge(self, job: _Job, audio: NDArray[np.float32], figures: ClipFigures) -> None:
         if job.best is None or better(figures, job.best[1]):
-            job.best = (job.render.audio, figures, job.request.seed)
+            job.best = (audio, figures, job.request.seed)
         if not figures.ok and job.tries < CHECKED_TRIES:
             job.tries += 1
             job.request = replace(job.request, seed=(job.request.seed + 1) % (1 << 31))
-            job.render, job.check = ClipRender(self._models, job.request), None
+            job.render = job.check = None
             return
         self._jobs.pop(0)
         self._deliver(job, *job.best)
