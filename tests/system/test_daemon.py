@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -42,12 +43,10 @@ class Listener:
             wait_until(lambda source=source, port=port: self._connect(source, port), 10, f"the connection of {source}")
 
     def _connect(self, source: str, port: jack.Port) -> bool:
-        """A server that is still busy with a new client refuses; then it is asked again."""
-        try:
+        """A server that is still busy with a new client refuses, or says so too late; then it is asked again."""
+        with contextlib.suppress(jack.JackError):
             self.client.connect(source, port)
-        except jack.JackError:
-            return False
-        return True
+        return any(other.name == source for other in self.client.get_all_connections(port))
 
     def audio(self) -> np.ndarray:
         with self.lock:
