@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -36,11 +37,9 @@ class Pads:
         wait_until(lambda: self._connect("jamd:midi_out", "pads:in"), 10, "the connection back")
 
     def _connect(self, source: str, target: str) -> bool:
-        try:
+        with contextlib.suppress(jack.JackError):
             self.client.connect(source, target)
-        except jack.JackError:
-            return False
-        return True
+        return any(port.name == target for port in self.client.get_all_connections(source))
 
     def close(self) -> None:
         self.client.deactivate()
