@@ -61,7 +61,10 @@ def lit(jack_server: str, tmp_path: Path) -> Iterator[Callable[[], Daemon]]:
         daemon.stop()
 
 
-def density(daemon: Daemon) -> float:
+def turned(daemon: Daemon, pads: Pads, value: int) -> float:
+    """The density after a turn of the knob, which a player, too, turns again if a busy machine has missed it."""
+    pads.waiting.append(bytes([0xB2, 21, value]))
+    time.sleep(0.1)
     return float(daemon.status()["params"]["density"])
 
 
@@ -71,12 +74,9 @@ def test_a_knob_is_learned_and_kept_and_pads_are_lit(lit: Callable[[], Daemon], 
     try:
         daemon.client.send("/midi/learn", "/jam/param/density", 0.2, 0.8)
         time.sleep(0.1)
-        pads.waiting.append(bytes([0xB2, 21, 64]))
-        wait_until(lambda: "is bound to /jam/param/density" in daemon.log.read_text(), 5, "the binding")
-        pads.waiting.append(bytes([0xB2, 21, 127]))
-        wait_until(lambda: density(daemon) == pytest.approx(0.8), 5, "the knob's end")
-        pads.waiting.append(bytes([0xB2, 21, 0]))
-        wait_until(lambda: density(daemon) == pytest.approx(0.2), 5, "the knob's other end")
+        wait_until(lambda: turned(daemon, pads, 64) and "is bound to /jam/param/density" in daemon.log.read_text(), 10, "the binding")
+        wait_until(lambda: turned(daemon, pads, 127) == pytest.approx(0.8), 5, "the knob's end")
+        wait_until(lambda: turned(daemon, pads, 0) == pytest.approx(0.2), 5, "the knob's other end")
         reply = daemon.client.ask("/midi/learn", "/no/such/address", expect="/error")
         assert reply.address == "/error"
 
@@ -98,12 +98,10 @@ def test_a_knob_is_learned_and_kept_and_pads_are_lit(lit: Callable[[], Daemon], 
     assert [binding["address"] for binding in found] == ["/jam/param/density"]
     pads = Pads()
     try:
-        pads.waiting.append(bytes([0xB2, 21, 127]))
-        wait_until(lambda: density(again) == pytest.approx(0.8), 5, "the knob after a restart")
+        wait_until(lambda: turned(again, pads, 127) == pytest.approx(0.8), 5, "the knob after a restart")
         again.client.send("/midi/forget", "all")
         again.client.send("/midi/load", "mine.toml")
-        pads.waiting.append(bytes([0xB2, 21, 0]))
-        wait_until(lambda: density(again) == pytest.approx(0.2), 5, "the knob of the file")
+        wait_until(lambda: turned(again, pads, 0) == pytest.approx(0.2), 5, "the knob of the file")
     finally:
         pads.close()
     assert again.stop() == 0, again.log.read_text()
