@@ -19,14 +19,17 @@ from jamd.contract.chart import Chart
 from jamd.contract.units import FRAME_SAMPLES, SAMPLE_RATE
 from model.corpus.notes import Notes, make_notes
 from model.corpus.piece import Piece, make_piece
+from model.corpus.real import split
 from model.corpus.render import render_mix
 from model.corpus.songs import make_chart
 from model.corpus.sounds import PLAIN, Studio
+from model.corpus.sources import load_sources
 from model.generator.clip import DEFAULT_GUIDANCE, ClipRender, ClipRequest, frames_of_bars
 from model.generator.events import PlannedNote
 from model.generator.models import Models, load_models
 from model.generator.offline import write_wav
 from model.style.words import Style
+from model.training.store import draw_persona
 
 FIRST_SEED: Final = 800_000_000
 """Seeds of the test charts; training takes its own from 0 and from 1,000,000 on."""
@@ -35,6 +38,8 @@ OTHER_SEED: Final = FIRST_SEED + 1_000_000
 FEELS: Final = ("swing", "swing", "bossa", "swing", "modal", "waltz", "swing", "ballad")
 TRIO: Final = {"piano": True, "bass": True, "drums": True, "horn": False}
 CASE_S: Final = 16.0
+PERSONAS: Final = 0.5
+"""Share of the planner's pieces that one leads."""
 
 Floats = NDArray[np.float32]
 
@@ -186,6 +191,19 @@ class Bench:
             return render_mix(replace(self.corpus_piece(case, other=True, studio=self.studio), notes=self.model_case(case).notes))
 
         return self._sound(self.out / f"{kind}-{case.index:03d}.wav", make)
+
+    def learnt_file(self, case: Case, *, other: bool = False) -> Path:
+        """The same with notes as training draws them: personas in half of them, drums and hand shapes of humans where there are any."""
+        sources = split(load_sources(), held_out=True)
+        kind = "learnt" if self.studio == PLAIN else "full-learnt"
+        self._check(kind, f"{kind}-*", f"{len(sources.grooves)} {len(sources.comping)} {self.studio}")
+
+        def make() -> Floats:
+            rules = self.corpus_piece(case, other=other, studio=self.studio)
+            drawn = self.corpus_piece(case, other=other, sources=sources, persona=draw_persona(rules.seed, PERSONAS))
+            return render_mix(replace(rules, notes=drawn.notes))
+
+        return self._sound(self.out / f"{kind}-{'other-' if other else ''}{case.index:03d}.wav", make)
 
     def model_case(self, case: Case) -> Played:
         """The same, read."""

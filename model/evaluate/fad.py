@@ -24,6 +24,8 @@ def measure_fad(bench: Bench) -> Result:
         " the codec's set is that other performance through the codec at the player's levels. The corpus' band has a grand in 62 % of its"
         " pieces, an upright bass in 85 %, brushes here and there; the model has its usual instruments, and is asked for those of the other"
         " performance. The model's plan on that performance's instruments is what its notes alone come to. All sets are equally large."
+        " The cases are played by rules; the planner learned from them, from personas and from human drummers and pianists:"
+        " `to notes as they were learnt` is the distance to such performances of the same charts, on the same instruments."
         " `extrapolated` has the bias of the number of samples taken off."
     )
     if not fad.available():
@@ -39,6 +41,7 @@ def measure_fad(bench: Bench) -> Result:
         return [fad.embed(read(path_of(case)), SAMPLE_RATE) for case in bench.cases]
 
     groups = embeddings("corpus", bench.reference_file)
+    learnt = np.concatenate(embeddings("learnt", bench.learnt_file))
     reference = np.concatenate(groups)
     sets = {
         "corpus, another time": np.concatenate(embeddings("floor", lambda case: bench.reference_file(case, other=True))),
@@ -49,6 +52,7 @@ def measure_fad(bench: Bench) -> Result:
         "model, asked for that performance's instruments": np.concatenate(embeddings("model, instruments", bench.alike_file)),
         "model's plan, on that performance's instruments": np.concatenate(embeddings("model, plan", bench.plan_file)),
     }
+    as_learnt = np.concatenate(embeddings("learnt, another time", lambda case: bench.learnt_file(case, other=True)))
     found = {name: fad.fad(reference, table) for name, table in sets.items()}
     for name, table in sets.items():
         result.figures[name] = found[name]
@@ -61,6 +65,16 @@ def measure_fad(bench: Bench) -> Result:
         "the plan alone / corpus another time": notes / max(first, 1e-9),
         "embeddings a set": float(len(reference)), "full studio": float(bench.studio.recordings),
     }  # fmt: skip
+    floor = fad.fad(learnt, as_learnt)
+    result.figures |= {
+        "to notes as they were learnt: the same, another time": floor,
+        "to notes as they were learnt: the rules' notes": fad.fad(learnt, sets["corpus, another time"]),
+    }  # fmt: skip
+    for name in (name for name in sets if name.startswith("model")):
+        distance = fad.fad(learnt, sets[name])
+        result.figures[f"to notes as they were learnt: {name}"] = distance
+        result.figures[f"to notes as they were learnt: {name} / the same, another time"] = distance / max(floor, 1e-9)
+    result.figures["rules' notes: notes as they were learnt"] = fad.fad(reference, as_learnt)
     if len(groups) >= 4:
         result.figures["halves of the corpus' renders"], result.figures["halves, deviation"] = fad.floor(groups)
     return result

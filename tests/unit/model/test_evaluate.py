@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from jamd.contract.chart import parse_chart
@@ -80,6 +81,19 @@ def test_renders_are_kept_until_they_are_to_be_made_anew(bench: Bench) -> None:
     for other in (replace(bench, anew=("model",)), replace(bench, sampling=Sampling(temperature=0.5))):
         path.write_bytes(b"stale")
         assert other.model_file(case).read_bytes() != b"stale"
+
+
+def test_notes_as_they_were_learnt_differ_from_the_rules_on_the_same_chart(bench: Bench) -> None:
+    cases = [Case(index, CHART, 160.0, "swing", 2) for index in range(6)]
+    paths = [bench.learnt_file(case) for case in cases]
+    rules = [bench.reference_file(case) for case in cases]
+    other = [bench.learnt_file(case, other=True) for case in cases]
+    lengths = [[soundfile.info(path).frames for path in group] for group in (paths, rules, other)]
+    assert min(map(min, lengths)) >= cases[0].frames
+    sounds = [[soundfile.read(path)[0][: cases[0].frames] for path in group] for group in (paths, rules, other)]
+    differ = [not np.array_equal(one, two) for one, two in zip(sounds[0], sounds[1], strict=True)]
+    assert any(differ), "a persona leads some"
+    assert all(not np.array_equal(one, two) for one, two in zip(sounds[0], sounds[2], strict=True))
 
 
 def test_perfect_ears_give_perfect_scores() -> None:
