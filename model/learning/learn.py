@@ -41,6 +41,9 @@ PLAYER_SHARE: Final = 0.75
 REPLAY_SHARE: Final = 0.15
 """Seconds of the base's own playing for each second of training, until there are `REPLAY_S`."""
 
+TURNED_DOWN: Final = (0.75, 0.5)
+"""Shares of what the planner learnt that are tried in turn where all of it costs the chart, the tempo or the grid."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -168,15 +171,41 @@ def learn(
         fitted.append(around[1])
         sound = replace(sound, room=around[0])
         adapter = _adapter(order, recipe, prepared, whole, fitted, sound=sound)
-    draft = write_adapter(work / "draft", adapter, replace=True)
     auditions.play(adapter, "end", sum(one.seconds for one in fitted) / 60)
-    guards = check_adapter(playing, draft, prepared, seed=recipe.seed, progress=say("checking"), extent=extent)
+
+    def check(fitted: list[Fitted]) -> dict[str, Guard]:
+        draft = write_adapter(work / "draft", _adapter(order, recipe, prepared, whole, fitted, sound=sound), replace=True)
+        return check_adapter(playing, draft, prepared, seed=recipe.seed, progress=say("checking"), extent=extent)
+
+    guards = check(fitted)
+    for share in TURNED_DOWN:
+        if _in_order(guards) or not any(one.name == "planner" and one.tensors for one in fitted):
+            break
+        lower = [turned_down(one, share) if one.name == "planner" else one for one in fitted]
+        found = check(lower)
+        if _in_order(found):
+            of_base = found["held_out_plan"].value
+            fitted = [replace(one, held_out=of_base * one.base) if one.name == "planner" else one for one in lower]
+            guards = found
     adapter = _adapter(order, recipe, prepared, whole, fitted, guards, sound)
     folder = write_adapter(adapters, adapter, replace=replace_old)
     (work / "manifest.json").write_bytes((folder / "manifest.json").read_bytes())
     report = write_report(work, work / "report.html")
     tell(Progress("done", 1.0, "accepted" if adapter.manifest.accepted else "not accepted"))
     return Learnt(folder, report, adapter.manifest, prepared, fitted)
+
+
+def _in_order(guards: dict[str, Guard]) -> bool:
+    return all(guards[name].ok for name in ("chart", "tempo", "grid"))
+
+
+def turned_down(fitted: Fitted, share: float) -> Fitted:
+    """A share of what was learnt: low-rank paths times it, gains as far from 1."""
+    tensors = {
+        name: tensor * share if name.endswith("lora_B") else 1 + (tensor - 1) * share if name.endswith("gain") else tensor
+        for name, tensor in fitted.tensors.items()
+    }
+    return replace(fitted, tensors=tensors, ended=f"{fitted.ended}; turned down to {share:g} to keep chart and time")
 
 
 def _so_far(name: str, network: Any) -> Fitted:

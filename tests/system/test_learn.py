@@ -30,7 +30,7 @@ from model.learning.trials import CASES
 
 PATIENCE_S = 500
 """It steps back behind all else: seconds where nothing else runs."""
-SHORT = Extent(free_s=2.0, cases=CASES[1:2], case_s=2.0, clips=1, clip_s=1.0, unharmed_s=0.5)
+SHORT = Extent(free_s=2.0, cases=CASES[1:2], draws=1, case_s=2.0, clips=1, clip_s=1.0, unharmed_s=0.5)
 
 
 @pytest.fixture(scope="module")

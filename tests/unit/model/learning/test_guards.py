@@ -23,17 +23,19 @@ from model.generator.events import encode
 from model.generator.models import Models, load_models
 from model.learning import guards
 from model.learning.examples import Example
-from model.learning.guards import Extent, Losses, check_adapter
+from model.learning.guards import Extent, Losses, _worst, check_adapter
+from model.learning.learn import turned_down
 from model.learning.losses import held_out_losses, player_loss
 from model.learning.memorising import longest_copy, notes_guard, sound_guard
 from model.learning.prepare import Prepared, prepare
+from model.learning.training import Fitted
 from model.learning.trials import CASES, FORM, Take, play, write_on
 from model.learning.verdict import ABOUT, failed, measured
 from model.training.planner import PlannerPiece, contexts_of
 from tests.unit.model.adapters.rig import random_tensors
 from tests.unit.model.learning.files import write as write_sound
 
-SHORT = Extent(free_s=4.0, cases=CASES[1:2], case_s=2.5, clips=1, clip_s=1.0, unharmed_s=0.5)
+SHORT = Extent(free_s=4.0, cases=CASES[1:2], draws=1, case_s=2.5, clips=1, clip_s=1.0, unharmed_s=0.5)
 LONGER = replace(SHORT, cases=CASES[:3], case_s=4.0)
 """So long that a wild band does not meet the chart by chance."""
 SHORTEST = Extent(free_s=1.0, cases=(), clips=0, unharmed_s=0.5)
@@ -244,3 +246,22 @@ def test_playing_that_dies_away_or_stops_fails() -> None:
     assert stopped["energy"].ok and not stopped["silence"].ok and stopped["silence"].value == pytest.approx(3, abs=0.1)
     nothing = guards._energy(even, take(noise * 0))
     assert not nothing["energy"].ok and not nothing["silence"].ok and np.isfinite(nothing["energy"].value)
+
+
+def test_a_case_is_judged_by_the_median_of_its_takes() -> None:
+    takes = [
+        Take(case, np.zeros((1, 2), np.float32), make_notes([], case.tempo), np.zeros((1, 4), np.int64)) for case in (FORM, *CASES[:2] * 3)
+    ]
+    assert _worst(takes, [0.1, 2.7, 0.2, 0.1, 0.3, 0.4, 0.1]) == 0.4, "one loose take of three is chance"
+    assert _worst(takes, [0.1, 2.7, 0.2, 1.9, 0.3, 0.4, 0.1]) == 1.9
+    assert _worst(takes, [3.0, 0.1, 0.2, 0.1, 0.3, 0.4, 0.1]) == 3.0
+
+
+def test_what_was_learnt_is_turned_down_in_proportion() -> None:
+    draw = torch.Generator().manual_seed(3)
+    tensors = {name: torch.randn(shape, generator=draw) for name, shape in (("a.lora_A", (2, 5)), ("a.lora_B", (7, 2)), ("a.gain", (7,)))}
+    lower = turned_down(Fitted("planner", tensors, 1, 1.0, 0.5, 1, 1, 1.0, "all rounds done"), 0.75)
+    whole = tensors["a.lora_B"] @ tensors["a.lora_A"]
+    torch.testing.assert_close(lower.tensors["a.lora_B"] @ lower.tensors["a.lora_A"], 0.75 * whole)
+    torch.testing.assert_close(lower.tensors["a.gain"] - 1, 0.75 * (tensors["a.gain"] - 1))
+    assert "0.75" in lower.ended
