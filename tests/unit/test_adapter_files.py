@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ import torch
 from jamd import adapters, paths
 from jamd.adapter_folders import find_adapter
 from jamd.contract.errors import AdapterError
-from model.adapters.format import read_adapter
+from model.adapters.format import read_adapter, write_adapter
 
 
 def test_under_another_name_an_adapter_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAMD_HOME", str(tmp_path))
-    shipped = find_adapter("ansel")
+    ansel, priya = (read_adapter(find_adapter(name)) for name in ("ansel", "priya"))
+    shipped = write_adapter(tmp_path / "elsewhere", replace(ansel, colour=priya.colour))
     folder = adapters.bring(shipped, "late")
     assert folder == paths.adapters_folder() / "late" and find_adapter("late") == folder
     one, other = read_adapter(shipped), read_adapter(folder)

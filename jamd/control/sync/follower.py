@@ -77,7 +77,8 @@ class Follower:
             self._line = line
         beat = self._daemon_beat(observation, label)
         error = (beat - line.beat_at(observation.frame)) * line.frames_per_beat
-        played = beat - clock.beat_at(observation.frame)  # farther off than the line as long as a bend leads there
+        at = max(now, observation.frame)  # a bend that leads to the line may be farther off than the line
+        played = beat + (at - observation.frame) * observation.tempo / (60.0 * SAMPLE_RATE) - clock.beat_at(at)
         if max(abs(error) / line.frames_per_beat, abs(played)) > JUMP_BEATS:
             return self._jump(clock, observation, now, per_bar)
         tempo = observation.tempo * (1.0 + self.rate)

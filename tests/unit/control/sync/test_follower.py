@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jamd.contract.clock import Clock
@@ -128,6 +128,7 @@ def test_a_small_shift_is_slewed_and_never_backwards(beats: float, tempo: float)
 
 
 @given(moved=st.floats(0.6, 300), back=st.booleans(), at=st.floats(2, 3), metre=st.sampled_from([4, None]))
+@example(moved=1.75, back=False, at=3.0, metre=4)
 @settings(max_examples=25, deadline=None)
 def test_a_locate_jumps_at_once_and_the_beat_runs_on(moved: float, back: bool, at: float, metre: int | None) -> None:
     source = Source([(0, 120.0, 400.0), (at, 120.0, -moved if back else moved)], metre=metre)
