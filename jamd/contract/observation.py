@@ -28,9 +28,13 @@ class Observation:
     def knows_bars(self) -> bool:
         return self.beats_per_bar is not None or self.bar_beat is not None
 
+    def ahead(self, frame: float) -> float:
+        """Beats that it runs from its own frame to another, were its tempo constant."""
+        return (frame - self.frame) * self.tempo / (60.0 * SAMPLE_RATE) if self.playing else 0.0
+
     def place(self, frame: float, beats_per_bar: int) -> tuple[int, float]:
         """Number of the bar, and the beat in it, that it has (or had) reached at a frame, were its tempo constant."""
-        ahead = (frame - self.frame) * self.tempo / (60.0 * SAMPLE_RATE) if self.playing else 0.0
+        ahead = self.ahead(frame)
         if self.bar_beat is None:
             bar, past = 0, self.beat + ahead
         else:

@@ -11,7 +11,7 @@ from jamd.contract.chart import parse_chart
 from jamd.contract.units import FRAME_RATE, FRAME_SAMPLES
 from model.conditioning import CONTROL_WIDTH, ROLL_WIDTH
 from model.generator.clip import ClipRender, ClipRequest, frames_of_bars
-from model.generator.models import Models
+from model.generator.models import Models, load_models
 from model.layers.excitation import SOURCES
 
 
@@ -32,15 +32,11 @@ def warm_up(models: Models, steps: int = 60) -> float:
 
 
 def _plan() -> None:
-    from model.generator.models import load_models
-
     _clip(load_models()).performer.look_ahead(4.0, 1000)
 
 
 def main() -> None:
     """Compile the kernels into numba's cache, so that no start has to (`scripts/setup.sh` calls this); the planner's beside the others'."""
-    from model.generator.models import load_models
-
     planner = get_context("spawn").Process(target=_plan)
     planner.start()
     models = load_models()

@@ -29,6 +29,7 @@ from model.generator.events import PlannedNote
 from model.generator.models import Models, load_models
 from model.generator.offline import write_wav
 from model.style.words import Style
+from model.training.planner import PERSONAS
 from model.training.store import draw_persona
 
 FIRST_SEED: Final = 800_000_000
@@ -38,8 +39,6 @@ OTHER_SEED: Final = FIRST_SEED + 1_000_000
 FEELS: Final = ("swing", "swing", "bossa", "swing", "modal", "waltz", "swing", "ballad")
 TRIO: Final = {"piano": True, "bass": True, "drums": True, "horn": False}
 CASE_S: Final = 16.0
-PERSONAS: Final = 0.5
-"""Share of the planner's pieces that one leads."""
 
 Floats = NDArray[np.float32]
 

@@ -177,16 +177,7 @@ def learn(
         draft = write_adapter(work / "draft", _adapter(order, recipe, prepared, whole, fitted, sound=sound), replace=True)
         return check_adapter(playing, draft, prepared, seed=recipe.seed, progress=say("checking"), extent=extent)
 
-    guards = check(fitted)
-    for share in TURNED_DOWN:
-        if _in_order(guards) or not any(one.name == "planner" and one.tensors for one in fitted):
-            break
-        lower = [turned_down(one, share) if one.name == "planner" else one for one in fitted]
-        found = check(lower)
-        if _in_order(found):
-            of_base = found["held_out_plan"].value
-            fitted = [replace(one, held_out=of_base * one.base) if one.name == "planner" else one for one in lower]
-            guards = found
+    fitted, guards = keeping_order(fitted, check)
     adapter = _adapter(order, recipe, prepared, whole, fitted, guards, sound)
     folder = write_adapter(adapters, adapter, replace=replace_old)
     (work / "manifest.json").write_bytes((folder / "manifest.json").read_bytes())
@@ -195,8 +186,23 @@ def learn(
     return Learnt(folder, report, adapter.manifest, prepared, fitted)
 
 
-def _in_order(guards: dict[str, Guard]) -> bool:
-    return all(guards[name].ok for name in ("chart", "tempo", "grid"))
+def keeping_order(fitted: list[Fitted], check: Callable[[list[Fitted]], dict[str, Guard]]) -> tuple[list[Fitted], dict[str, Guard]]:
+    """As much of what the planner learnt as keeps chart, tempo and grid, with its guards; all of it where none of `TURNED_DOWN` does."""
+
+    def in_order(guards: dict[str, Guard]) -> bool:
+        return all(guards[name].ok for name in ("chart", "tempo", "grid"))
+
+    guards = check(fitted)
+    if in_order(guards) or not any(one.name == "planner" and one.tensors for one in fitted):
+        return fitted, guards
+    for share in TURNED_DOWN:
+        lower = [turned_down(one, share) if one.name == "planner" else one for one in fitted]
+        found = check(lower)
+        if in_order(found):
+            if plan := found.get("held_out_plan"):  # nothing may be held out
+                lower = [replace(one, held_out=plan.value * one.base) if one.name == "planner" else one for one in lower]
+            return lower, found
+    return fitted, guards
 
 
 def turned_down(fitted: Fitted, share: float) -> Fitted:

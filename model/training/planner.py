@@ -72,6 +72,8 @@ def contexts_of(piece: Any) -> NDArray[np.float32]:
     return np.stack(rows)
 
 
+PERSONAS = 0.5
+"""Share of the pieces that one leads."""
 AHEAD = 8
 """Pieces that are ordered ahead of need, a worker."""
 CAPTIONS = 4
@@ -91,7 +93,7 @@ def make(seed: int) -> PlannerPiece:
     from model.training.style import describe
 
     sources = split(load_sources(), held_out=seed in VALID_SEEDS)
-    piece = make_piece(seed, persona=draw_persona(seed, 0.5), studio=Studio.full(), sources=sources)
+    piece = make_piece(seed, persona=draw_persona(seed, PERSONAS), studio=Studio.full(), sources=sources)
     events, beats = encode(piece.notes)
     rng, about = np.random.default_rng([20_28, seed]), about_of(piece)
     captions = tuple(describe(rng, about, 0.0, piece.seconds) for _ in range(CAPTIONS))

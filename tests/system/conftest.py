@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -13,11 +14,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jack
 import pytest
 
 from jamd.client import OscClient
 from jamd.contract.errors import FailureError
 from tests.conftest import wait_until
+
+
+def connect(client: jack.Client, source: str, target: str) -> None:
+    """Connect two ports. A server that is still busy with a new client refuses, or says so too late; then it is asked again."""
+
+    def connected() -> bool:
+        with contextlib.suppress(jack.JackError):
+            client.connect(source, target)
+        return any(port.name == target for port in client.get_all_connections(source))
+
+    wait_until(connected, 10, f"the connection of {source} to {target}")
 
 
 def free_port() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import rtmidi
 
 from jamd.contract.parameters import ROUTES
 from tests.conftest import wait_until
-from tests.system.conftest import Daemon
+from tests.system.conftest import Daemon, connect
 
 RATE = 48_000
 
@@ -40,13 +39,7 @@ class Listener:
 
         self.client.activate()
         for port, source in zip(self.ports, sources, strict=True):
-            wait_until(lambda source=source, port=port: self._connect(source, port), 10, f"the connection of {source}")
-
-    def _connect(self, source: str, port: jack.Port) -> bool:
-        """A server that is still busy with a new client refuses, or says so too late; then it is asked again."""
-        with contextlib.suppress(jack.JackError):
-            self.client.connect(source, port)
-        return any(other.name == source for other in self.client.get_all_connections(port))
+            connect(self.client, source, port.name)
 
     def audio(self) -> np.ndarray:
         with self.lock:

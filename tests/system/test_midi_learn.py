@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ import jack
 import pytest
 
 from tests.conftest import wait_until
-from tests.system.conftest import Daemon, start_daemon
+from tests.system.conftest import Daemon, connect, start_daemon
 
 
 class Pads:
@@ -33,13 +32,8 @@ class Pads:
             self.heard.extend(bytes(data) for _, data in self.into.incoming_midi_events())
 
         self.client.activate()
-        wait_until(lambda: self._connect("pads:out", "jamd:midi_in"), 10, "the connection")
-        wait_until(lambda: self._connect("jamd:midi_out", "pads:in"), 10, "the connection back")
-
-    def _connect(self, source: str, target: str) -> bool:
-        with contextlib.suppress(jack.JackError):
-            self.client.connect(source, target)
-        return any(port.name == target for port in self.client.get_all_connections(source))
+        connect(self.client, "pads:out", "jamd:midi_in")
+        connect(self.client, "jamd:midi_out", "pads:in")
 
     def close(self) -> None:
         self.client.deactivate()

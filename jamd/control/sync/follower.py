@@ -67,7 +67,8 @@ class Follower:
             return None
         if not clock.playing:
             return self._start(clock, observation, now)
-        label = clock.segment_at(max(now, observation.frame))
+        at = max(now, observation.frame)
+        label = clock.segment_at(at)
         per_bar = observation.beats_per_bar or label.beats_per_bar
         if per_bar != label.beats_per_bar:
             return self._jump(clock, observation, now, per_bar)
@@ -77,8 +78,7 @@ class Follower:
             self._line = line
         beat = self._daemon_beat(observation, label)
         error = (beat - line.beat_at(observation.frame)) * line.frames_per_beat
-        at = max(now, observation.frame)  # a bend that leads to the line may be farther off than the line
-        played = beat + (at - observation.frame) * observation.tempo / (60.0 * SAMPLE_RATE) - clock.beat_at(at)
+        played = beat + observation.ahead(at) - clock.beat_at(at)  # a bend may be farther off than the line that it leads to
         if max(abs(error) / line.frames_per_beat, abs(played)) > JUMP_BEATS:
             return self._jump(clock, observation, now, per_bar)
         tempo = observation.tempo * (1.0 + self.rate)
@@ -158,8 +158,7 @@ class Follower:
         self._forget()
         per_bar = observation.beats_per_bar or clock.segments[-1].beats_per_bar
         bar, within = observation.place(now, per_bar)
-        ran = (now - observation.frame) * observation.tempo / (60.0 * SAMPLE_RATE)
-        bar_beat = float(round(observation.beat + ran - within))
+        bar_beat = float(round(observation.beat + observation.ahead(now) - within))
         tempo = observation.tempo * (1.0 + self.rate)
         begun = Clock((ClockSegment(now, bar_beat + within, tempo, per_bar, bar_beat, bar),), True)
         return self._settled(begun, observation, now)
@@ -172,8 +171,7 @@ class Follower:
     def _settled(self, clock: Clock, observation: Observation, now: int) -> Clock:
         """Remember a clock that is at the source's place."""
         self._line, self._corrected = clock.segments[-1], observation.frame
-        ran = (now - observation.frame) * observation.tempo / (60.0 * SAMPLE_RATE)
-        self._offset = self._line.beat - ran - observation.beat
+        self._offset = self._line.beat - observation.ahead(now) - observation.beat
         return clock
 
     def _steer(self, clock: Clock, frame: float, beat: float, tempo: float, now: int) -> Clock:

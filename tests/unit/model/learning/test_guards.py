@@ -24,7 +24,7 @@ from model.generator.models import Models, load_models
 from model.learning import guards
 from model.learning.examples import Example
 from model.learning.guards import Extent, Losses, _worst, check_adapter
-from model.learning.learn import turned_down
+from model.learning.learn import keeping_order, turned_down
 from model.learning.losses import held_out_losses, player_loss
 from model.learning.memorising import longest_copy, notes_guard, sound_guard
 from model.learning.prepare import Prepared, prepare
@@ -265,3 +265,19 @@ def test_what_was_learnt_is_turned_down_in_proportion() -> None:
     torch.testing.assert_close(lower.tensors["a.lora_B"] @ lower.tensors["a.lora_A"], 0.75 * whole)
     torch.testing.assert_close(lower.tensors["a.gain"] - 1, 0.75 * (tensors["a.gain"] - 1))
     assert "0.75" in lower.ended
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+@pytest.mark.parametrize(("keeps", "kept"), [(1.0, 1.0), (0.8, 0.75), (0.6, 0.5), (0.3, 1.0)])
+def test_as_much_of_the_plan_is_kept_as_keeps_chart_and_time(keeps: float, kept: float, held_out: bool) -> None:
+    player, planner = (Fitted(name, {f"{name}.lora_B": torch.ones(2)}, 1, 4.0, 3.0, 1, 1, 1.0, "done") for name in ("player", "planner"))
+
+    def check(fitted: list[Fitted]) -> dict[str, Guard]:
+        share = float(fitted[1].tensors["planner.lora_B"][0])
+        order = {name: Guard(name != "tempo" or share <= keeps, 1.0, 1.0) for name in ("chart", "tempo", "grid")}
+        return order | ({"held_out_plan": Guard(True, 1 - share / 4, 1.0)} if held_out else {})
+
+    fitted, found = keeping_order([player, planner], check)
+    assert fitted[0] is player and float(fitted[1].tensors["planner.lora_B"][0]) == kept
+    assert found["tempo"].ok == (keeps != 0.3)
+    assert fitted[1].held_out == pytest.approx(4.0 * (1 - kept / 4) if held_out else 3.0)
