@@ -63,6 +63,8 @@ class TonesConfig(_Config):
     expansion: int = 2
     kernel: int = 5
     bands: int = 32
+    steady_s: float = 0.3
+    """Seconds over which the gains of sources are averaged: their envelopes know how a sound moves."""
 
 
 @dataclass(frozen=True)

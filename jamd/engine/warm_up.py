@@ -12,7 +12,7 @@ from jamd.contract.units import FRAME_RATE, FRAME_SAMPLES
 from model.conditioning import CONTROL_WIDTH, ROLL_WIDTH
 from model.generator.clip import ClipRender, ClipRequest, frames_of_bars
 from model.generator.models import Models, load_models
-from model.layers.excitation import SOURCES
+from model.layers.chamber import SOURCES
 
 
 def _clip(models: Models) -> ClipRender:

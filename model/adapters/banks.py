@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.adapters.format import Adapter
+from model.codec.tones import widened
 from model.generator.models import Models
 from model.layers.compiled import BlockWeights
 from model.layers.lowrank import LowRank, torch_paths
@@ -143,17 +144,18 @@ class Colours:
 
     Args:
         places: vectors that the music reads, compiled kernels' or PyTorch's, written in place.
+        bands: of the tones.
     """
 
-    def __init__(self, places: list[Any]) -> None:
-        self.places = places
+    def __init__(self, places: list[Any], bands: int) -> None:
+        self.places, self.bands = places, bands
         self._held: list[dict[int, Floats]] = [{}, {}]
 
     def stage(self, adapter: Adapter) -> dict[str, Staged]:
         """An adapter's colour."""
         if adapter.colour is None or not self.places:
             return {}
-        return {"colour": Staged(adapter.colour.float().numpy(), np.zeros(0, np.float32), np.ones((1, 1), np.float32))}
+        return {"colour": Staged(widened(adapter.colour.float(), self.bands).numpy(), np.zeros(0, np.float32), np.ones((1, 1), np.float32))}
 
     def write(self, bank: int, first: int, rank: int, staged: dict[str, Staged]) -> None:
         """Take an adapter into a bank that does not sound; the first one makes it anew."""
@@ -183,7 +185,7 @@ def banks_of(models: Models) -> list[Banks | Colours]:
         frame.capture_adapted()
     places: list[Any] = [] if models.tones is None else [models.tones.colour]
     places += [] if models.compiled_tones is None else [models.compiled_tones.colour]
-    return [player, planner, Colours(places)]
+    return [player, planner, Colours(places, 0 if models.tones is None else models.tones.config.bands)]
 
 
 def bytes_of(staged: list[dict[str, Staged]]) -> int:

@@ -13,6 +13,7 @@ from torch import Tensor
 from jamd.contract.errors import AdapterError
 from model.adapters.format import Adapter
 from model.checkpoint import load_tensors
+from model.codec.tones import widened
 
 
 def base_hash(models: Any) -> str:
@@ -60,8 +61,11 @@ def check_fit(adapter: Adapter, models: Any) -> None:
             code="foreign",
         )
     tones = models.tones
-    if adapter.colour is not None and tones is not None and len(adapter.colour) != len(tones.colour):
-        raise AdapterError(f"adapter {manifest.name} does not fit the base: its colour has {len(adapter.colour)} gains", code="foreign")
+    if adapter.colour is not None and tones is not None:
+        try:
+            widened(adapter.colour, tones.config.bands)
+        except ValueError as error:
+            raise AdapterError(f"adapter {manifest.name} does not fit the base: its colour has {error}", code="foreign") from None
     sizes = matrix_sizes(models)
     for part in adapter.parts:
         size = tuple(adapter.tensors[f"{part}.lora_{side}"].shape[axis] for side, axis in (("B", 0), ("A", 1)))

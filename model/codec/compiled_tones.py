@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from model.codec.codec import Codec
 from model.codec.compiled import CompiledDecoder, DecoderWeights, StackArrays, StackWeights, find_spectrum, run_stack, synthesise
-from model.codec.tones import FAINT, HEARD, LOUDEST, Tones
+from model.codec.tones import FAINT, HEARD, LOUDEST, Tones, fading
 from model.layers import kernels as k
+from model.layers.chamber import SOURCES
 from model.layers.compiled import Floats, Matrix, columns, floats, zeros
-from model.layers.excitation import SOURCES
 from model.layers.jit import KERNEL, PART
 
 F = np.float32
@@ -37,6 +37,8 @@ class TonesWeights(NamedTuple):
     """`Tones.share`."""
     colour: Floats
     """`Tones.colour`: written in place while music plays."""
+    fading: float
+    """Of the means of levels and places, a frame."""
 
 
 class TonesArrays(NamedTuple):
@@ -52,6 +54,10 @@ class TonesArrays(NamedTuple):
     """Excitation of the hop before and of this one. Shape: [SOURCES, 2 * hop]."""
     sources: Floats
     noise: Floats
+    total: Floats
+    """As in `TonesState`. Shape: [2, SOURCES * bands]."""
+    weight: Floats
+    """Shape: [1, SOURCES * bands]."""
 
 
 def tones_weights(tones: Tones) -> TonesWeights:
@@ -60,7 +66,7 @@ def tones_weights(tones: Tones) -> TonesWeights:
     return TonesWeights(
         Matrix.of(tones.enter), *columns(tones.roll), Matrix.of(tones.heard), StackWeights.of(list(tones.blocks), tones.norm),
         Matrix.of(tones.leave), bands, bands / bands.sum(axis=1, keepdims=True), float(tones.scale), float(tones.share),
-        floats(tones.colour).copy(),
+        floats(tones.colour).copy(), fading(tones.config.steady_s),
     )  # fmt: skip
 
 
@@ -140,7 +146,12 @@ def _tones(p: Any, s: Any, latent: Any, roll: Any, basis: Any, first: Any, last:
     tone, pan, hiss = SOURCES * count, 2 * SOURCES * count, (2 * SOURCES + 1) * count
     keep = hiss + count
     for i in range(tone):
-        g[i] = np.exp(min(max(g[i], F(-12)), F(LOUDEST)))
+        power = np.exp(s.levels[0, 2 * count + i] * F(5))
+        s.weight[0, i] = F(p.fading) * s.weight[0, i] + power
+        s.total[0, i] = F(p.fading) * s.total[0, i] + power * min(max(g[i], F(-12)), F(LOUDEST))
+        s.total[1, i] = F(p.fading) * s.total[1, i] + power * g[tone + i]
+        g[i] = np.exp(s.total[0, i] / s.weight[0, i])
+        g[tone + i] = s.total[1, i] / s.weight[0, i]
     for i in range(tone, pan):
         g[i] = np.tanh(g[i]) * g[i - tone]
     for i in range(pan, hiss):
@@ -176,6 +187,7 @@ class CompiledToneDecoder(CompiledDecoder):
             StackArrays.make(config.blocks, config.width, config.kernel, config.expansion), zeros(1, config.latent),
             zeros(1, HEARD * config.bands), zeros(1, config.width), zeros(1, tones.leave.out_features),
             zeros(2 * SOURCES + 2, config.hop), zeros(SOURCES, 2 * config.hop), zeros(SOURCES, config.hop), zeros(2, config.hop),
+            zeros(2, SOURCES * config.bands), zeros(1, SOURCES * config.bands),
         )  # fmt: skip
 
     def tone_step(self, codes: NDArray[np.int64], roll: Floats, excitation: Floats | None, rng: np.random.Generator) -> Floats:

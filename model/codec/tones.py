@@ -10,16 +10,18 @@ the decoder is heard alone.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from jamd.contract.units import FRAME_RATE
 from model.codec.mdct import mdct
 from model.conditioning import ROLL_WIDTH
 from model.config import TonesConfig
+from model.layers.chamber import SOURCES
 from model.layers.convnext import CausalConvNeXtBlock
-from model.layers.excitation import SOURCES
 from model.layers.timbres import Orchestra, Tables
 from model.streaming import ConvState, StreamState
 
@@ -46,9 +48,27 @@ def gains_width(bands: int) -> int:
     return (2 * SOURCES + 2) * bands + 1
 
 
+def widened(colour: Tensor, bands: int) -> Tensor:
+    """A colour (see `Tones.colour`) that was learnt when there were fewer sources, for those that there are now, the new ones as they are.
+
+    Raises:
+        ValueError: it is of no number of sources up to that.
+    """
+    sources, odd = divmod(len(colour) - 1 - 2 * bands, 2 * bands)
+    if odd or not 0 < sources <= SOURCES:
+        raise ValueError(f"{len(colour)} gains")
+    new = colour.new_zeros((SOURCES - sources) * bands)
+    level, place, rest = torch.split(colour, [sources * bands, sources * bands, 2 * bands + 1])
+    return torch.cat((level, new, place, new, rest))
+
+
 @dataclass
 class TonesState(StreamState):
     blocks: list[ConvState]
+    total: Tensor
+    """Levels and places of the sources so far, by power, fading. Shape: [batch, 2, SOURCES * bands]."""
+    weight: Tensor
+    """Power so far, fading. Shape: [batch, 1, SOURCES * bands]."""
 
 
 class Tones(nn.Module):
@@ -84,7 +104,7 @@ class Tones(nn.Module):
         self.register_buffer("share", torch.ones(()))
         self.register_buffer("colour", torch.zeros(gains_width(config.bands)), persistent=False)
         for name, table in Tables.plain()._asdict().items():
-            self.register_buffer(f"timbre_{name}", torch.from_numpy(table))
+            self.register_buffer(f"timbre_{name}", torch.from_numpy(table).to(torch.float16 if name == "residual" else torch.float32))
         self._orchestra: tuple[tuple[int, ...], Orchestra] | None = None
 
     def orchestra(self) -> Orchestra:
@@ -96,7 +116,8 @@ class Tones(nn.Module):
         return self._orchestra[1]
 
     def make_state(self, batch: int = 1) -> TonesState:
-        return TonesState([block.make_state(batch) for block in self.blocks])  # type: ignore[operator]
+        total, weight = (torch.zeros(batch, rows, SOURCES * self.config.bands, device=self.bands.device) for rows in (2, 1))
+        return TonesState([block.make_state(batch) for block in self.blocks], total, weight)  # type: ignore[operator]
 
     def dim(self, spectrum: Tensor, roll: Tensor) -> Tensor:
         """The decoder's spectrum as it is mixed in: all of it where no plan is given, else `share`."""
@@ -116,14 +137,34 @@ class Tones(nn.Module):
         x = self._enter(latents, roll, levels)
         for block in self.blocks:
             x = block(x)
-        return self.leave(self.norm(x)) + self.colour  # type: ignore[no-any-return]
+        return self._steady(self.leave(self.norm(x)) + self.colour, levels, None)
 
     def gains_step(self, latents: Tensor, roll: Tensor, levels: Tensor, state: TonesState) -> Tensor:
         """`gains` of the next steps."""
         x = self._enter(latents, roll, levels)
         for block, block_state in zip(self.blocks, state.blocks, strict=True):
             x = block.step(x, block_state)  # type: ignore[operator]
-        return self.leave(self.norm(x)) + self.colour  # type: ignore[no-any-return]
+        return self._steady(self.leave(self.norm(x)) + self.colour, levels, state)
+
+    def _steady(self, gains: Tensor, levels: Tensor, state: TonesState | None) -> Tensor:
+        """Levels and places of the sources as their means so far, by the power of the source in the band, `steady_s` long."""
+        with torch.autocast(gains.device.type, enabled=False):
+            gains, levels = gains.float(), levels.float()
+            every = SOURCES * self.config.bands
+            level, place, rest = torch.split(gains, [every, every, 2 * self.config.bands + 1], dim=-1)
+            power = torch.exp(levels[..., 2 * self.config.bands :] / 0.2).unsqueeze(-2)
+            total = power * torch.stack((level.clamp(-12.0, LOUDEST), place), dim=-2)
+            steps = torch.arange(gains.shape[-2], device=gains.device)
+            kept = fading(self.config.steady_s)
+            ahead = steps[:, None] - steps
+            keeps = torch.where(ahead >= 0, kept ** ahead.clamp(min=0), 0.0)
+            total, weight = (torch.einsum("ij,bjkl->bikl", keeps, x) for x in (total, power))
+            if state is not None:
+                old = (kept ** (steps + 1))[:, None, None]
+                total, weight = total + old * state.total[:, None], weight + old * state.weight[:, None]
+                state.total.copy_(total[:, -1])
+                state.weight.copy_(weight[:, -1])
+            return torch.cat(((total / weight).flatten(-2), rest), dim=-1)
 
     def apply_gains(self, gains: Tensor, spectrum: Tensor, sources: Tensor, noise: Tensor) -> Tensor:
         """The decoder's dimmed spectrum with tones and noise. Shape: as `spectrum`."""
@@ -139,6 +180,11 @@ class Tones(nn.Module):
         middle = spectrum[..., 0, :] * keep + middle_sound + hiss * noise[..., 0, :]
         side = spectrum[..., 1, :] * keep + side_sound + torch.sigmoid(width) * hiss * noise[..., 1, :]
         return torch.stack((middle, side), dim=-2)
+
+
+def fading(seconds: float) -> float:
+    """Share of what went before that is left a frame later."""
+    return math.exp(-1.0 / (seconds * FRAME_RATE)) if seconds > 0 else 0.0
 
 
 _LOG_FAINT = float(torch.log(torch.tensor(FAINT)))

@@ -18,7 +18,7 @@ from model.codec.tones import Tones, sources_of
 from model.conditioning import CONTROL_WIDTH, ROLL_WIDTH
 from model.cuda_graph import GraphedCall
 from model.generator.player import HISTORY, TOP_K, Player
-from model.layers.excitation import SOURCES
+from model.layers.chamber import SOURCES
 from model.layers.transformer import rotate
 
 

@@ -22,6 +22,7 @@ from model.generator.events import PlannedNote
 from model.generator.models import Models
 from model.generator.planner import PlanStream, Sampling
 from model.generator.situation import Situation
+from model.layers.chamber import Chamber
 from model.layers.excitation import DRUM_RINGS_S, RELEASED_S, excite
 from model.layers.room import ROOMS, Room, mix_rooms
 from model.layers.timbres import Timbres
@@ -64,7 +65,7 @@ class Performer:
         self._active = np.zeros(0, NOTE_DTYPE)
         self._primed = False
         self._gain = 1.0
-        self._room = Room()
+        self._room, self._chamber = Room(), Chamber()
         self._style: Style | None = None
         self._own: NDArray[np.float32] | None = None
         self._embedding: NDArray[np.float32] | None = None
@@ -245,7 +246,7 @@ class Performer:
         return self._tacet(self._room(block, self._walls()), any(self.situation.parts_at(beat)))
 
     def _excite(self) -> NDArray[np.float32] | None:
-        """Sources of the notes that sound; instruments change within a step. Shape: [SOURCES, FRAME_SAMPLES]."""
+        """Sources of the notes that sound, and their chambers; instruments change within a step. Shape: [SOURCES, FRAME_SAMPLES]."""
         if self._orchestra is None:
             return None
         first, sounds = self.steps * FRAME_SAMPLES, self.band
@@ -253,10 +254,10 @@ class Performer:
             self._sounds, self._timbres = sounds, self._orchestra.line_up(sounds)
         before = self._timbres
         if sounds == self._sounds:
-            return excite(self._active, first, FRAME_SAMPLES, before)
+            return self._chamber(excite(self._active, first, FRAME_SAMPLES, before))
         self._sounds, self._timbres = sounds, self._orchestra.line_up(sounds)
         old, new = (excite(self._active, first, FRAME_SAMPLES, timbres) for timbres in (before, self._timbres))
-        return old + (new - old) * np.linspace(0.0, 1.0, FRAME_SAMPLES, dtype=np.float32)
+        return self._chamber(old + (new - old) * np.linspace(0.0, 1.0, FRAME_SAMPLES, dtype=np.float32))
 
     def _walls(self) -> NDArray[np.float32]:
         """Room of the adapters that sound and of the style together."""

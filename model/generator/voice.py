@@ -32,7 +32,7 @@ class Voice(Protocol):
         """The next frame.
 
         Shape: controls [1, CONTROL_WIDTH], roll [1, ROLL_WIDTH], excitation [SOURCES, 640] of the planned notes or None for
-        silence (see `model.layers.excitation`), result [640, 2].
+        silence (see `model.layers.chamber`), result [640, 2].
         """
 
     def feed(self, codes: NDArray[np.int64], controls: Floats, roll: Floats) -> Floats:

@@ -1,8 +1,9 @@
 """Sound of given notes and hits as instruments make it in the mean, a hop at a time, compiled by numba: what `Tones` filters.
 
 A tuned note is a sum of partials (stretched as the strings of a piano are), each with an envelope over the note's age and a response
-to velocity; a hit is a waveform. All of it comes from tables (`Timbres`). Phases follow from the note alone, so that any hop can be made
-by itself: there is no state.
+to velocity, and begins with what those lack of hammer, pluck or breath, a waveform (a deterministic and a residual part, Serra and Smith
+1990, "Spectral modeling synthesis"); a hit is a waveform. All of it comes from tables (`Timbres`). Phases follow from the note alone, so
+that any hop can be made by itself: there is no state.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from jamd.contract.units import FRAME_SAMPLES, SAMPLE_RATE
 from model.conditioning import DRUM_ROWS, DRUM_SOUNDS, KEYS, LOWEST
 from model.layers.hits import RING
 from model.layers.jit import KERNEL, PART
-from model.layers.timbres import HARMONICS, KNOTS_S, RELEASE_S, TUNED, Timbres
+from model.layers.timbres import HARMONICS, KNOTS_S, RELEASE_S, RESIDUAL, TUNED, ZONE, Timbres
 
 HIGHEST_HZ: Final = 12_000.0
-SOURCES: Final = 6
-"""Piano, bass, horn, then drums with a skin, snares, and metal."""
+DIRECT: Final = 6
+"""Sources that notes make: piano, bass, horn, then drums with a skin, snares, and metal."""
 LEVEL: Final = 4.0
 """What a note has in the tables is made so much louder: the gains of `Tones` only turn down."""
 REFERENCE: Final = 80.0
@@ -106,6 +107,18 @@ def _tone(source: int, pitch: int, velocity: float, begin: float, end: float, fi
         out[i] += np.float32(level * ramp) * total
         if first + i >= end:
             level *= damp
+    zone = key // ZONE
+    speed = 2.0 ** ((pitch - (LOWEST + zone * ZONE + ZONE // 2)) / 12.0)
+    strength = LEVEL * np.exp(t.bite[source, zone] * loud)
+    for i in range(at - first, hop):
+        place = (first + i - begin) * speed
+        j = int(place)
+        if j >= RESIDUAL - 1:
+            break
+        level = np.exp(-(first + i - end) / release) if first + i > end else 1.0
+        share = np.float32(place - j)
+        here = t.residual[source, zone, j]
+        out[i] += np.float32(strength * level) * (here + share * (t.residual[source, zone, j + 1] - here))
 
 
 @njit(**PART)  # type: ignore[untyped-decorator]
@@ -135,13 +148,13 @@ def _excite(parts: Any, pitches: Any, velocities: Any, starts: Any, ends: Any, f
 
 
 def excite(notes: NDArray[Any], first: int, frames: int, timbres: Timbres) -> NDArray[np.float32]:
-    """Sources of notes from sample `first` on. Shape: [SOURCES, frames].
+    """Sources of notes from sample `first` on. Shape: [DIRECT, frames].
 
     Args:
         notes: fields part, pitch, velocity, start and duration (seconds).
         first: a multiple of the hop, as are the places of hops in a stream; `frames` too.
     """
-    out = np.zeros((SOURCES, frames), np.float32)
+    out = np.zeros((DIRECT, frames), np.float32)
     parts, pitches = (notes[name].astype(np.int64) for name in ("part", "pitch"))
     velocities, starts = notes["velocity"].astype(np.float64), notes["start"].astype(np.float64)
     ends = starts + notes["duration"]

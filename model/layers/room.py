@@ -31,6 +31,7 @@ LINES: Final = len(DELAYS)
 QUIET: Final = 1e-7
 """Amplitude below which a room that is no longer fed is silent."""
 _LONGEST: Final = 4096
+_DRY = np.array(DRY, np.float32)
 _DELAYS = np.array(DELAYS)
 
 
@@ -115,14 +116,18 @@ def _set(params: Floats) -> Floats:
 
 
 class Room:
-    """One stream's room. With a wet of 0 the sound passes bit for bit."""
+    """One stream's room. With a wet of 0 the sound passes bit for bit.
 
-    def __init__(self) -> None:
+    Args:
+        params: that it begins with. Shape: [len(PARAMS)].
+    """
+
+    def __init__(self, params: Floats = _DRY) -> None:
         self._lines = np.zeros((LINES, _LONGEST), np.float32)
         self._filters, self._cuts = np.zeros(LINES, np.float32), np.zeros(2, np.float32)
         self._place = 0
         self._loudest = 0.0
-        self._params = np.array(DRY, np.float32)
+        self._params = params.copy()
         self._now = _set(self._params)
 
     def __call__(self, sound: Floats, params: Floats) -> Floats:

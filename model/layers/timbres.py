@@ -15,13 +15,18 @@ from numpy.typing import NDArray
 from model.conditioning import DRUM_ROWS, KEYS
 from model.layers import hits
 
-HARMONICS: Final = 24
+HARMONICS: Final = 64
 TUNED: Final = 3
 """Piano, bass, horn: the first sources."""
 KNOTS_S: Final = (0.02, 0.06, 0.15, 0.35, 0.8, 1.8, 4.0)
 """Ages at which the envelope of a partial is given; between them it is exponential."""
-RELEASE_S: Final = (0.03, 0.25)
+RELEASE_S: Final = (0.006, 0.25)
 """Least and most that an instrument has."""
+RESIDUAL: Final = 5760
+"""Samples, 120 ms, of what a note begins with beside its partials: hammer, pluck, breath."""
+ZONE: Final = 3
+"""Keys that share a residual; it is measured on the middle one."""
+ZONES: Final = -(-KEYS // ZONE)
 
 Floats = NDArray[np.float32]
 INSTRUMENTS: Final[dict[str, tuple[str, ...]]] = {
@@ -49,6 +54,10 @@ class Timbres(NamedTuple):
     """Seconds in which a note comes up. Shape: [TUNED]."""
     release_s: Floats
     """Seconds in which it falls by a factor of e once it has ended. Shape: [TUNED]."""
+    residual: Floats
+    """What the sum of partials lacks of the beginning of a note. Shape: [TUNED, ZONES, RESIDUAL]."""
+    bite: Floats
+    """Its exponent of velocity. Shape: [TUNED, ZONES]."""
     hits: Floats
     """Waveforms of the drums. Shape: [DRUM_ROWS, hits.RING]."""
 
@@ -66,6 +75,8 @@ class Tables(NamedTuple):
     stretch: Floats
     attack_s: Floats
     release_s: Floats
+    residual: Floats
+    bite: Floats
     attacks: Floats
     """First milliseconds of the hits. Shape: [kits, DRUM_ROWS, hits.ATTACK]."""
     lines: Floats
@@ -85,7 +96,8 @@ class Tables(NamedTuple):
         return cls(*(np.ascontiguousarray(table, np.float32) for table in (
             -3.0 - number - falls[:, None, None, None] * knots + np.zeros((tuned, KEYS, 1, 1)),
             np.full((tuned, KEYS, HARMONICS), 1.5), np.zeros((tuned, KEYS)), attack, np.full(tuned, 0.05),
-            noise, np.zeros((kits, DRUM_ROWS, hits.LINES)), -6.0 - 40.0 * burst_knots + np.zeros((kits, DRUM_ROWS, hits.BANDS, 1)),
+            np.zeros((tuned, ZONES, RESIDUAL)), np.full((tuned, ZONES), 2.0), noise,
+            np.zeros((kits, DRUM_ROWS, hits.LINES)), -6.0 - 40.0 * burst_knots + np.zeros((kits, DRUM_ROWS, hits.BANDS, 1)),
         )))  # fmt: skip
 
     def orchestra(self) -> Orchestra:
@@ -112,4 +124,7 @@ class Orchestra(NamedTuple):
             at += len(names)
         kit = KITS.index(sounds["drums"]) if sounds.get("drums") in KITS else 0
         t = self.tables
-        return Timbres(t.partials[rows], t.response[rows], t.stretch[rows], t.attack_s[rows], t.release_s[rows], self.hits[kit])
+        return Timbres(
+            t.partials[rows], t.response[rows], t.stretch[rows], t.attack_s[rows], t.release_s[rows], t.residual[rows], t.bite[rows],
+            self.hits[kit],
+        )  # fmt: skip

@@ -23,7 +23,8 @@ from model.codec.codec import CEILING, Codec
 from model.codec.tones import FAINT, Tones, sources_of
 from model.generator.clip import DEFAULT_GUIDANCE
 from model.generator.models import Models
-from model.layers.excitation import SOURCES, excite
+from model.layers.chamber import SOURCES, chambered
+from model.layers.excitation import excite
 from model.learning.examples import Example
 from model.learning.prepare import Prepared
 from model.learning.training import Fitted
@@ -96,7 +97,7 @@ def passage(
     codes = drawn_codes(models, example, seed) if codes is None else codes
     latents = codec.quantizer.decode(torch.from_numpy(codes)[None])
     sound = np.zeros((SOURCES, (steps + 1) * FRAME_SAMPLES), np.float32)
-    sound[:, FRAME_SAMPLES:] = excite(example.notes, 0, steps * FRAME_SAMPLES, tones.orchestra().line_up(sounds))
+    sound[:, FRAME_SAMPLES:] = chambered(excite(example.notes, 0, steps * FRAME_SAMPLES, tones.orchestra().line_up(sounds)))
     sources = sources_of(torch.from_numpy(sound)[None], codec.basis)
     plan = torch.from_numpy(example.roll(0, steps))[None]
     spectrum = tones.dim(codec.expand(codec.from_latents(latents).clamp(-CEILING, CEILING)), plan)

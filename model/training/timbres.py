@@ -1,9 +1,9 @@
 """Measure the timbres that the excitation starts from: `python -m model.training.timbres OUT`.
 
 Single notes and hits of a General MIDI soundfont and of sampled instruments are taken apart: partials of tuned instruments with their
-envelopes, velocity response, inharmonicity, attack and release; drums into attack, lines of a spectrum and levels of bands. What comes
-out are `Tables` that the tones carry with their weights. They are where the filter starts from; what a passage sounds like is
-the codes' to say.
+envelopes, velocity response, inharmonicity, attack and release, and what a sum of them lacks of the beginning of a note; drums into
+attack, lines of a spectrum and levels of bands. What comes out are `Tables` that the tones carry with their weights. They are where the
+filter starts from; what a passage sounds like is the codes' to say.
 """
 
 from __future__ import annotations
@@ -16,27 +16,45 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
+from scipy import signal
 
 from jamd.contract.errors import FailureError
-from jamd.contract.units import PARTS, SAMPLE_RATE
+from jamd.contract.units import FRAME_SAMPLES, PARTS, SAMPLE_RATE
 from model.conditioning import DRUM_ROWS, KEYS, LOWEST
 from model.corpus.notes import make_notes
 from model.corpus.render import render_part
 from model.corpus.sampler import instruments_folder, sampled
 from model.corpus.sounds import SOUNDS, Sound
-from model.layers.excitation import HIGHEST_HZ
-from model.layers.hits import ATTACK, BANDS, EDGES_HZ, LINE_HZ, LINES
+from model.layers.excitation import HIGHEST_HZ, LEVEL, excite
+from model.layers.hits import ATTACK, BANDS, EDGES_HZ, LINE_HZ, LINES, RING
 from model.layers.hits import KNOTS_S as BURST_KNOTS_S
-from model.layers.timbres import HARMONICS, INSTRUMENTS, KITS, KNOTS_S, RELEASE_S, Tables
+from model.layers.timbres import (
+    HARMONICS,
+    INSTRUMENTS,
+    KITS,
+    KNOTS_S,
+    RELEASE_S,
+    RESIDUAL,
+    TUNED,
+    ZONE,
+    ZONES,
+    Tables,
+    Timbres,
+)
 
-RANGES: Final = {"piano": (24, 105), "bass": (26, 67), "horn": (40, 94)}
-"""Lowest and highest measured pitch."""
+RANGES: Final = {"piano": (25, 103), "bass": (25, 67), "horn": (40, 94)}
+"""Lowest and highest measured pitch, middles of zones."""
 ATTACK_S: Final = {"piano": 0.01, "bass": 0.01, "horn": 0.06}
 """Longest attack, 0.001 being the shortest: what a low string takes longer is its first period."""
-STEP: Final = 3
 VELOCITY: Final = 80
 SOFT: Final = 48
 FLOOR: Final = 1e-6
+WINDOW: Final = 512
+"""Samples of the spectra in which a residual is found."""
+SURE: Final = 2.0
+"""Times the power of the partials that a bin must have before it is said to lack any (Berouti et al. 1979): keys differ by chance."""
+FADE: Final = 960
+"""Samples in which a residual ends."""
 LONGEST_S: Final = 4.2
 APART_S: Final = 7.0
 """Between the onsets of two notes of one recording."""
@@ -101,7 +119,8 @@ def _peak(power: Doubles, hz: float, around: float) -> float:
     low, high = int((hz - around) / per_bin), int((hz + around) / per_bin) + 2
     at = low + int(np.argmax(power[low:high]))
     a, b, c = np.log(power[at - 1 : at + 2] + 1e-20)
-    return float((at + 0.5 * (a - c) / min(a - 2 * b + c, -1e-9)) * per_bin)
+    aside = 0.5 * (a - c) / min(a - 2 * b + c, -1e-9)
+    return float((at + np.clip(aside, -1.0, 1.0)) * per_bin)  # at the edge of the search there may be no peak
 
 
 def _stretch(sound: Doubles, hz: float) -> float:
@@ -134,9 +153,8 @@ def _attack_release(sound: Doubles, slowest_s: float) -> tuple[float, float]:
     attack = float(np.argmax(early >= 0.5 * early.max())) * 0.001 / 0.5
     levels = _envelope(sound)
     end = round(HELD_S / 0.004)
-    tail = levels[end + 3 : end + 60]
-    fallen = np.flatnonzero(tail < max(levels[end - 2], FLOOR) * np.exp(-1.0))
-    release = (fallen[0] + 3) * 0.004 if len(fallen) and levels[end - 2] > 1e-4 else np.nan
+    fallen = np.flatnonzero(levels[end : end + 120] < levels[end - 2] * np.exp(-2.0))
+    release = (fallen[0] + 0.5) * 0.004 / 2 if len(fallen) and levels[end - 2] > 1e-4 else np.nan
     return float(np.clip(attack, 0.001, slowest_s)), float(np.clip(release, *RELEASE_S))
 
 
@@ -157,17 +175,63 @@ def _tuned(source: int, pitch: int, loud: Doubles, soft: Doubles) -> tuple[Doubl
     return logs, np.clip(power, 0.5, 4.0), stretch
 
 
+def _lacking(true: Doubles, made: Doubles) -> Doubles:
+    """What is to be added to `made` where it has hardly any of the power of `true`, in the phases of `true`.
+
+    Shape: true [frames, 2], made [frames] to [RESIDUAL].
+    """
+    count, window = RESIDUAL + 2 * WINDOW, {"window": "hann", "nperseg": WINDOW, "noverlap": WINDOW * 3 // 4}
+    there = np.zeros((3, count))
+    there[:, WINDOW : WINDOW + RESIDUAL] = np.vstack((true[:RESIDUAL].T, made[None, :RESIDUAL]))  # from silence to the onset
+    left, right, ours = signal.stft(there, **window)[2]
+    power = (np.abs(left) ** 2 + np.abs(right) ** 2) / 2
+    middle = left + right
+    lacks = np.sqrt(np.maximum(power - SURE * np.abs(ours) ** 2, 0.0)) * middle / np.maximum(np.abs(middle), 1e-12)
+    out: Doubles = signal.istft(lacks, **window)[1][WINDOW : WINDOW + RESIDUAL]
+    out[-FADE:] *= np.cos(np.linspace(0.0, np.pi / 2, FADE)) ** 2
+    return out
+
+
+def _residuals(part: str, name: str, timbres: Timbres) -> tuple[Doubles, Doubles]:
+    """Residuals [ZONES, RESIDUAL] and their response to velocity [ZONES] of an instrument that `timbres` has the partials of."""
+    source, sound = list(INSTRUMENTS).index(part), sound_of(part, name)
+    pitches = tuple(range(RANGES[part][0], RANGES[part][1] + 1, ZONE))
+    zones = (np.array(pitches) - LOWEST) // ZONE
+    frames = -(-RESIDUAL // FRAME_SAMPLES) * FRAME_SAMPLES
+    found = []
+    for velocity in (VELOCITY, SOFT):
+        rows = []
+        for pitch, true in zip(pitches, _notes(sound, pitches, velocity), strict=True):
+            note = make_notes([(PARTS.index(part), pitch, float(velocity), 0.0, 2.0 * HELD_S)], 120.0)
+            rows.append(_lacking(true, excite(note, 0, frames, timbres)[source].astype(np.float64) / LEVEL))
+        found.append(np.stack(rows))
+    loud, soft = (np.sqrt((one**2).mean(axis=1)) + FLOOR for one in found)
+    nearest = np.abs(np.arange(ZONES)[:, None] - zones).argmin(axis=1)
+    bite = np.clip(np.log(loud / soft) / np.log(VELOCITY / SOFT), 0.5, 4.0)
+    return found[0][nearest], np.full(ZONES, np.median(bite))
+
+
+def _alone(one: tuple[Doubles, Doubles, Doubles, float, float]) -> Timbres:
+    """Of one tuned instrument, without residual."""
+    partials, response, stretch, attack, release = (
+        np.ascontiguousarray(np.broadcast_to(table, (TUNED, *np.shape(table))), np.float32) for table in one
+    )
+    zeros = [np.zeros(shape, np.float32) for shape in ((TUNED, ZONES, RESIDUAL), (TUNED, ZONES), (DRUM_ROWS, RING))]
+    return Timbres(partials, response, stretch, attack, release, *zeros)
+
+
 def _instrument(part: str, name: str) -> tuple[Doubles, Doubles, Doubles, float, float]:
     """Partials [KEYS, HARMONICS, knots], response [KEYS, HARMONICS], stretch [KEYS], attack and release in seconds."""
     source, sound = list(INSTRUMENTS).index(part), sound_of(part, name)
-    pitches = tuple(range(RANGES[part][0], RANGES[part][1] + 1, STEP))
+    step = 1 if sound.soundfont is not None else ZONE  # a soundfont's samples change at some key or other
+    pitches = tuple(range(RANGES[part][0], RANGES[part][1] + 1, step))
     loud, soft = (_notes(sound, pitches, velocity) for velocity in (VELOCITY, SOFT))
     rows = [_tuned(source, pitch, one, other) for pitch, one, other in zip(pitches, loud, soft, strict=True)]
     keys, filled = np.arange(LOWEST, LOWEST + KEYS), []
     for index in range(3):
         flat = np.stack([np.asarray(row[index]) for row in rows]).reshape(len(pitches), -1)
         if index:  # instruments differ from key to key by chance: smooth
-            flat = np.stack([np.median(flat[max(i - 2, 0) : i + 3], axis=0) for i in range(len(flat))])
+            flat = np.stack([np.median(flat[max(i - 6 // step, 0) : i + 6 // step + 1], axis=0) for i in range(len(flat))])
         elif sound.soundfont is None:  # and so do recordings of single notes
             flat = np.stack([flat[max(i - 1, 0) : i + 2].mean(axis=0) for i in range(len(flat))])
         filled.append(np.stack([np.interp(keys, pitches, column) for column in flat.T], axis=1))
@@ -225,7 +289,8 @@ def measure() -> Tables:
     tuned, kits = [], []
     for part, names in INSTRUMENTS.items():
         for name in names:
-            tuned.append(_instrument(part, name))
+            one = _instrument(part, name)
+            tuned.append((*one, *_residuals(part, name, _alone(one))))
             print(f"{part}, {name}: attack {1000 * tuned[-1][3]:.0f} ms, release {1000 * tuned[-1][4]:.0f} ms", flush=True)
             _notes.cache_clear()
     for kit in KITS:
@@ -233,7 +298,7 @@ def measure() -> Tables:
         assert len(found) == DRUM_ROWS
         kits.append(tuple(np.stack([one[index] for one in found]) for index in range(3)))
         print(f"drums, {kit}", flush=True)
-    tables = [np.stack([np.asarray(one[index]) for one in tuned]) for index in range(5)]
+    tables = [np.stack([np.asarray(one[index]) for one in tuned]) for index in range(7)]
     tables += [np.stack([one[index] for one in kits]) for index in range(3)]
     return Tables(*(np.ascontiguousarray(table, np.float32) for table in tables))
 

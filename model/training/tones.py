@@ -26,7 +26,8 @@ from model.codec.losses import MixLoss, SpectralLoss
 from model.codec.tones import Tones, sources_of
 from model.conditioning import ROLL_WIDTH, roll
 from model.config import TONES
-from model.layers.excitation import SOURCES, excite
+from model.layers.chamber import SOURCES, chambered
+from model.layers.excitation import excite
 from model.layers.timbres import Orchestra, Tables
 from model.training.loop import Budget, Loop, mixed
 from model.training.store import Store, StoredPiece
@@ -82,7 +83,7 @@ def prepare(piece: StoredPiece, codec: Codec, orchestra: Orchestra, levels: int)
     steps = len(piece.codes)
     out = np.zeros((steps, SOURCES, FRAME_SAMPLES), np.float16)
     sound = np.zeros((SOURCES, (steps + 1) * FRAME_SAMPLES), np.float32)
-    sound[:, FRAME_SAMPLES:] = excite(piece.notes, 0, steps * FRAME_SAMPLES, orchestra.line_up(piece.about["instruments"]))
+    sound[:, FRAME_SAMPLES:] = chambered(excite(piece.notes, 0, steps * FRAME_SAMPLES, orchestra.line_up(piece.about["instruments"])))
     for first in range(0, steps, AT_ONCE):
         last = min(first + AT_ONCE, steps)
         part = torch.from_numpy(sound[:, first * FRAME_SAMPLES : (last + 1) * FRAME_SAMPLES])
@@ -223,7 +224,7 @@ def main() -> None:
                 figures |= {f"{key}{name}": value for key, value in (found | {"louder_db": rms[0] - rms[1]}).items()}
         tones.train()
         save_weights(
-            options.out / "tones.safetensors", tones, "tones", tones.config.to_dict(), figures, torch.float32,
+            options.out / "tones.safetensors", tones, "tones", tones.config.to_dict(), figures, torch.float32, ("timbre_residual",),
         )  # fmt: skip
         return figures
 

@@ -6,20 +6,21 @@ import numpy as np
 import pytest
 import torch
 
-from jamd.contract.units import FRAME_SAMPLES, SAMPLE_RATE
+from jamd.contract.units import FRAME_RATE, FRAME_SAMPLES, SAMPLE_RATE
 from model.codec import Codec
 from model.codec.codec import CEILING
 from model.codec.compiled_tones import CompiledToneDecoder
 from model.codec.mdct import mdct_basis
 from model.codec.tones import HEARD, Tones, band_matrix, sources_of
-from model.conditioning import ROLL_WIDTH
+from model.conditioning import LOWEST, ROLL_WIDTH
 from model.config import CodecConfig, PlayerConfig, TonesConfig
 from model.corpus.notes import make_notes
 from model.generator.frame import Frame
 from model.generator.player import Player
-from model.layers.excitation import METAL, ROW_SOURCE, SKIN, SOURCES, excite
+from model.layers.chamber import CHAMBERS, SOURCES, Chamber, chambered
+from model.layers.excitation import DIRECT, LEVEL, METAL, REFERENCE, ROW_SOURCE, SKIN, excite
 from model.layers.hits import RING
-from model.layers.timbres import HARMONICS, TUNED, Timbres
+from model.layers.timbres import HARMONICS, RESIDUAL, TUNED, ZONE, Timbres
 
 from tests.parity.test_voices import round_weights  # isort: skip
 
@@ -103,6 +104,69 @@ def test_hits_are_made_once_for_the_same_tables() -> None:
     assert np.allclose(twice[:, :, :2000], 2.0 * made.hits[:, :, :2000]) and made.hits[:, :, :2000].any(axis=2).all()
 
 
+def test_a_note_begins_with_its_residual_at_its_pitch() -> None:
+    """A sine of 50 samples in the table: that long on the key it was measured on, a semitone shorter on the next, silent beyond its end."""
+    sine = np.sin(2 * np.pi * np.arange(RESIDUAL) / 50).astype(np.float32)
+    residual = np.zeros_like(TIMBRES.residual)
+    residual[1, (43 - LOWEST) // ZONE] = sine
+    alone = TIMBRES._replace(partials=np.full_like(TIMBRES.partials, -20.0), residual=residual)
+    assert (43 - LOWEST) % ZONE == ZONE // 2
+
+    def played(pitch: int, length: float = 2.0, velocity: float = REFERENCE) -> np.ndarray:
+        return excite(make_notes([(1, pitch, velocity, 0.0, length)], 120.0), 0, 9600, alone)[1]
+
+    whole = played(43)
+    np.testing.assert_allclose(whole[: RESIDUAL - 1], LEVEL * sine[:-1], atol=1e-5)
+    assert not whole[RESIDUAL:].any() and not played(43 + ZONE).any()
+    ratio = 2 ** (1 / 12)
+    wanted = LEVEL * np.sin(2 * np.pi * np.arange(4000) * ratio / 50)
+    assert np.abs(played(44)[:4000] - wanted).max() < 0.02 * LEVEL
+    assert np.abs(played(43, velocity=40)).max() == pytest.approx(np.abs(whole).max() * 0.5 ** float(alone.bite[1, 7]), rel=1e-3)
+    ended = played(43, length=0.1)  # 50 ms
+    assert np.abs(ended[2400:3000]).max() < np.abs(whole[2400:3000]).max() and not np.array_equal(ended, whole)
+    np.testing.assert_array_equal(ended[:2400], whole[:2400])
+
+
+def test_chambers_ring_on_after_the_sound_and_fall_silent() -> None:
+    sound = excite(notes(), 0, 300 * FRAME_SAMPLES, TIMBRES)
+    sound[:, 60 * FRAME_SAMPLES :] = 0.0
+    heard = chambered(sound)
+    assert heard.shape == (SOURCES, sound.shape[1]) and len(CHAMBERS) == SOURCES - DIRECT
+    assert np.array_equal(heard[:DIRECT], sound)
+    chamber = Chamber()
+    pieces = np.concatenate([chamber(sound[:, at : at + FRAME_SAMPLES]) for at in range(0, sound.shape[1], FRAME_SAMPLES)], axis=1)
+    np.testing.assert_allclose(pieces, heard, atol=1e-6)
+    levels = 10 * np.log10((heard[DIRECT:].reshape(len(CHAMBERS), 300, FRAME_SAMPLES) ** 2).mean(axis=2) + 1e-16)
+    small, large = levels[:, 60:]
+    assert small[0] > -60 and large[0] > -60
+    for row, (_, low_s, high_s, _) in zip((small, large), CHAMBERS, strict=True):
+        fallen = np.argmax(row < row[0] - 30) / 75
+        assert 0.5 * high_s < 2 * fallen < 1.3 * low_s  # 30 dB are half of the time
+    assert small[-1] < -120
+
+
+def test_gains_of_sources_are_means_by_power(networks: tuple[Codec, Tones]) -> None:
+    """What is asked for while a source is silent hardly counts; what was asked for long ago is forgotten; noise and decoder are free."""
+    _, tones = networks
+    bands, steps = tones.config.bands, 120
+    asked = torch.zeros(1, steps, len(tones.colour))
+    asked[:, :, : SOURCES * bands] = torch.where(torch.arange(steps) % 2 == 0, 1.0, -3.0)[:, None]
+    asked[:, 60:, : SOURCES * bands] = -2.0
+    asked[:, :, 2 * SOURCES * bands :] = torch.randn(steps, 2 * bands + 1, generator=torch.Generator().manual_seed(3))
+    levels = torch.full((1, steps, HEARD * bands), 2.0)
+    even = tones._steady(asked, levels, None)
+    level = even[0, :, 0]
+    assert level[0] == 1.0 and float(level[50:60].std()) < 0.15 and float(level[59]) == pytest.approx(-1.0, abs=0.2)
+    forgotten = np.exp(-60 / FRAME_RATE / tones.config.steady_s)
+    assert float(level[-1]) == pytest.approx(-2.0 + forgotten, abs=0.05)
+    assert torch.equal(even[..., 2 * SOURCES * bands :], asked[..., 2 * SOURCES * bands :])
+    levels[:, 1::2] = 0.0  # a silent source: ten nats of power less
+    assert (tones._steady(asked, levels, None)[0, :60, 0] > 0.99).all()
+    state = tones.make_state()
+    cut = torch.cat([tones._steady(asked[:, at : at + 7], levels[:, at : at + 7], state) for at in range(0, steps, 7)], dim=1)
+    torch.testing.assert_close(cut, tones._steady(asked, levels, None))
+
+
 def test_louder_notes_are_louder() -> None:
     for part, pitch, source in ((3, 60, 2), (2, 51, METAL), (2, 36, SKIN)):
         soft, loud = (excite(make_notes([(part, pitch, velocity, 0.0, 1.0)], 120.0), 0, 9600, TIMBRES)[source] for velocity in (40, 120))
@@ -111,8 +175,8 @@ def test_louder_notes_are_louder() -> None:
 
 def test_each_drum_sounds_in_its_source() -> None:
     sound = excite(make_notes([(2, 36, 100, 0.0, 0.2)], 120.0), 0, 9600, TIMBRES)
-    assert sound[SKIN].any() and not sound[np.arange(SOURCES) != SKIN].any()
-    assert set(ROW_SOURCE) == set(range(TUNED, SOURCES))
+    assert sound[SKIN].any() and not sound[np.arange(DIRECT) != SKIN].any()
+    assert set(ROW_SOURCE) == set(range(TUNED, DIRECT))
     ride = excite(make_notes([(2, 51, 100, 0.1, 0.2)], 120.0), 0, 4800, TIMBRES)[METAL]
     assert not ride[:2400].any() and ride[2410:2600].any()
 
@@ -121,7 +185,7 @@ def inputs(steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     roll = (rng.random((steps, ROLL_WIDTH)) * (rng.random((steps, ROLL_WIDTH)) < 0.02)).astype(np.float32)
     roll[:, -1] = np.arange(steps) >= 10  # the first without a plan
-    return rng.integers(0, 64, (steps, 3)), roll, excite(notes(), 0, steps * FRAME_SAMPLES, TIMBRES)
+    return rng.integers(0, 64, (steps, 3)), roll, chambered(excite(notes(), 0, steps * FRAME_SAMPLES, TIMBRES))
 
 
 def reference(codec: Codec, tones: Tones, codes: np.ndarray, roll: np.ndarray, sound: np.ndarray, noise: torch.Tensor) -> np.ndarray:

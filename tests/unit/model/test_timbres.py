@@ -15,7 +15,8 @@ from model.corpus.personas import INSTRUMENTS as CORPUS
 from model.generator.models import Models, load_models
 from model.generator.performer import Performer
 from model.generator.situation import Situation
-from model.layers.excitation import excite
+from model.layers.chamber import Chamber
+from model.layers.excitation import DIRECT, excite
 from model.layers.timbres import INSTRUMENTS, KITS, TABLES, Orchestra, Tables, Timbres
 from model.style.words import PROGRAMS, SOUNDS, programs_of, read_style
 from model.training.timbres import sound_of
@@ -82,13 +83,15 @@ def test_an_instrument_that_changes_makes_no_click(models: Models) -> None:
     assert models.tones is not None
     orchestra, first = models.tones.orchestra(), 20 * FRAME_SAMPLES
     old, new = (excite(performer._active, first, FRAME_SAMPLES, orchestra.line_up({"piano": name})) for name in ("grand", "organ"))
-    assert np.array_equal(performer._excite(), old)  # type: ignore[arg-type]
+    chamber = Chamber()
+    assert np.array_equal(performer._excite(), chamber(old))  # type: ignore[arg-type]
     situation.style = read_style("organ")
     changing = performer._excite()
     assert changing is not None and np.abs(new - old).max() > 0.01
-    assert np.abs(changing[:, 0] - old[:, 0]).max() < 1e-6
-    assert np.abs(changing[:, -1] - new[:, -1]).max() < 0.01 * np.abs(new - old).max()
+    assert np.abs(changing[:DIRECT, 0] - old[:, 0]).max() < 1e-6
+    assert np.abs(changing[:DIRECT, -1] - new[:, -1]).max() < 0.01 * np.abs(new - old).max()
     performer.steps += 1
     after = performer._excite()
     assert after is not None
-    assert np.array_equal(after, excite(performer._active, first + FRAME_SAMPLES, FRAME_SAMPLES, orchestra.line_up({"piano": "organ"})))
+    later = excite(performer._active, first + FRAME_SAMPLES, FRAME_SAMPLES, orchestra.line_up({"piano": "organ"}))
+    assert np.array_equal(after[:DIRECT], later) and after[DIRECT:].any()

@@ -15,8 +15,9 @@ from model.codec.losses import MixLoss, mel_filters
 from model.config import CodecConfig
 from model.corpus.notes import make_notes
 from model.layers import hits
-from model.layers.excitation import SOURCES
-from model.layers.timbres import Tables
+from model.layers.chamber import SOURCES
+from model.layers.excitation import LEVEL, excite
+from model.layers.timbres import RESIDUAL, Tables
 from model.training import timbres, tones
 from model.training.store import StoredPiece
 
@@ -69,6 +70,58 @@ def test_timbres_are_those_of_instruments() -> None:
     assert 0 < stretch < 3e-3 and (response > 0.4).all()
     struck, blown = (timbres._attack_release(one, 0.06) for one in (loud, timbres._notes(flute, (72,), timbres.VELOCITY)[0]))
     assert struck[0] < 0.02 < blown[0]  # seconds in which they come up
+
+
+def test_a_release_is_found() -> None:
+    """Held at one level, then falling with a known time constant."""
+    time = np.arange(7 * SAMPLE_RATE) / SAMPLE_RATE
+    for seconds in (0.01, 0.06):
+        level = np.exp(-np.maximum(time - timbres.HELD_S, 0.0) / seconds)
+        sound = (level * np.sin(2 * np.pi * 220 * time))[:, None] * np.ones(2)
+        assert timbres._attack_release(sound, 0.01)[1] == pytest.approx(seconds, abs=0.004)
+
+
+def test_a_peak_at_the_edge_of_the_search_stays_there() -> None:
+    power = np.exp(-np.abs(np.arange(1001) - 500.0) / 40)
+    hz = SAMPLE_RATE / 2000
+    assert timbres._peak(power, 500 * hz, 60 * hz) == pytest.approx(500 * hz, abs=hz)
+    assert abs(timbres._peak(power, 400 * hz, 20 * hz) - 400 * hz) <= 25 * hz  # it only rises
+
+
+def test_what_partials_lack_is_the_knock_and_not_the_note() -> None:
+    """A string and a burst of noise at its beginning; the partials are the string: what is left is the burst."""
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    string = 0.1 * np.exp(-time / 0.5) * np.sin(2 * np.pi * 440 * time)
+    knock = 0.03 * np.random.default_rng(1).standard_normal(len(time)) * np.exp(-time / 0.01)
+    true = np.stack((string + knock, string + knock), axis=1)
+    found = timbres._lacking(true, string)
+    assert found.shape == (RESIDUAL,)
+    assert np.abs(np.corrcoef(found, knock[:RESIDUAL])[0, 1]) > 0.9
+    late = slice(RESIDUAL // 2, None)
+    assert np.sqrt((found[late] ** 2).mean()) < 0.01 * np.sqrt((string[:RESIDUAL][late] ** 2).mean())
+    assert np.abs(timbres._lacking(np.stack((string, string), axis=1), string)).max() < 1e-6
+
+
+def test_a_pluck_from_its_tables_is_as_bright_as_the_bass() -> None:
+    """Of the real soundfont: what no partial reaches, the first 50 ms above 1.5 kHz, is there, at any velocity."""
+    bass = timbres.sound_of("bass", "upright")
+    one = timbres._instrument("bass", "upright")
+    residual, bite = timbres._residuals("bass", "upright", timbres._alone(one))
+    whole = timbres._alone(one)
+    whole = whole._replace(residual=np.broadcast_to(residual, whole.residual.shape).astype(np.float32))
+    whole = whole._replace(bite=np.broadcast_to(bite, whole.bite.shape).astype(np.float32))
+
+    def bright(sound: np.ndarray) -> float:
+        power = np.abs(np.fft.rfft(sound[:2400] * np.hanning(2400))) ** 2
+        return float(10 * np.log10(power[np.fft.rfftfreq(2400, 1 / SAMPLE_RATE) > 1500].sum()))
+
+    for pitch in (28, 37, 50):
+        for velocity in (timbres.VELOCITY, 100):
+            true = bright(timbres._notes(bass, (pitch,), velocity)[0].mean(axis=1))
+            note = make_notes([(1, pitch, velocity, 0.0, 2.0)], 120.0)
+            bare, made = (bright(excite(note, 0, 3200, tables)[1] / LEVEL) for tables in (timbres._alone(one), whole))
+            assert abs(made - true) < 4.0, (pitch, velocity, true, bare, made)
+            assert abs(bare - true) > abs(made - true)
 
 
 def test_a_hit_from_its_tables_is_the_drum() -> None:

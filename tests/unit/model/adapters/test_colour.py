@@ -16,6 +16,8 @@ from model.codec.compiled_tones import tones_weights
 from model.codec.tones import Tones
 from model.config import TonesConfig
 from model.generator.models import Models
+from model.layers.chamber import SOURCES
+from model.layers.excitation import DIRECT
 from tests.unit.model.adapters.rig import CODEC, make_adapter, tiny_models
 
 
@@ -95,6 +97,23 @@ def test_one_for_other_tones_is_foreign(models: Models, tmp_path: Path) -> None:
     with pytest.raises(AdapterError) as caught:
         rack.load(write_adapter(tmp_path, replace(ann, colour=ann.colour[:-3])))
     assert caught.value.code == "foreign"
+
+
+def test_one_of_fewer_sources_keeps_its_meaning(models: Models, tmp_path: Path) -> None:
+    ann = coloured(models, "ann", 1)
+    assert ann.colour is not None and models.tones is not None
+    bands = models.tones.config.bands
+    level, place, rest = torch.split(ann.colour, [SOURCES * bands, SOURCES * bands, 2 * bands + 1])
+    rack = AdapterRack(models)
+    rack.load(write_adapter(tmp_path, replace(ann, colour=torch.cat((level[: DIRECT * bands], place[: DIRECT * bands], rest)))))
+    rack.use([("ann", 1.0)])
+    settle(rack)
+    told, untold = slice(0, DIRECT * bands), slice(DIRECT * bands, SOURCES * bands)
+    heard_level, heard_place, heard_rest = np.split(sounding(models), [SOURCES * bands, 2 * SOURCES * bands])
+    np.testing.assert_allclose(heard_level[told], level[told].numpy(), atol=1e-5)
+    np.testing.assert_allclose(heard_place[told], place[told].numpy(), atol=1e-5)
+    np.testing.assert_allclose(heard_rest, rest.numpy(), atol=1e-5)
+    assert not heard_level[untold].any() and not heard_place[untold].any()
 
 
 def test_without_tones_it_says_nothing(tmp_path: Path) -> None:

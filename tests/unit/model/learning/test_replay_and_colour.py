@@ -15,6 +15,7 @@ from jamd.contract.units import FRAME_RATE, SAMPLE_RATE
 from model.corpus.piece import Piece
 from model.corpus.render import render_mix
 from model.generator.models import Models, load_models
+from model.layers.chamber import SOURCES
 from model.learning import colour, instrument, replay
 from model.learning.colour import Passage, fit_colour
 from model.learning.examples import Example
@@ -87,9 +88,9 @@ def passage(tones: torch.nn.Module, seed: int, lift: torch.Tensor | None = None)
     """A source of noise at full level under gains of nothing; what is to come of it is the same with `lift`."""
     generator = torch.Generator().manual_seed(seed)
     bands = tones.config.bands  # type: ignore[union-attr]
-    sources = torch.randn(1, 300, 6, 640, generator=generator) * 0.05
+    sources = torch.randn(1, 300, SOURCES, 640, generator=generator) * 0.05
     gains, spectrum = torch.full((1, 300, len(tones.colour)), -6.0), torch.randn(1, 300, 2, 640, generator=generator) * 1e-4  # type: ignore[arg-type]
-    gains[..., : 6 * bands] = 0.0
+    gains[..., : SOURCES * bands] = 0.0
     one = Passage(gains, spectrum, sources, torch.zeros(1, 300, 2, bands), np.zeros((300, 4), np.int64))
     made = tones.apply_gains(gains if lift is None else gains + lift, spectrum, sources, torch.zeros_like(spectrum))  # type: ignore[operator]
     share = tones.bands / tones.bands.sum(dim=1, keepdim=True)  # type: ignore[operator, union-attr]
@@ -116,7 +117,7 @@ def test_a_duller_instrument_is_found(whole: Models, monkeypatch: pytest.MonkeyP
     found, fitted = result
     assert fitted.held_out < 0.4 * fitted.base
     assert float(found[21:31].mean()) < -0.5
-    hiss = slice(12 * tones.config.bands, 14 * tones.config.bands)
+    hiss = slice(2 * SOURCES * tones.config.bands, (2 * SOURCES + 2) * tones.config.bands)
     assert float(found[hiss].max()) <= 0.0, "never more noise"
 
 
