@@ -174,6 +174,8 @@ def fit_colour(
         if found is None:
             return None
         before, after = (_checked(tones, checked, vector) for vector in (torch.zeros_like(found), found))
+        if after >= before:
+            return None
     return found, Fitted("tones", {}, len(found), before, after, STEPS, STEPS, 0.0, "all rounds done")
 
 

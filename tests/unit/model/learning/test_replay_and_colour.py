@@ -121,6 +121,27 @@ def test_a_duller_instrument_is_found(whole: Models, monkeypatch: pytest.MonkeyP
     assert float(found[hiss].max()) <= 0.0, "never more noise"
 
 
+def test_a_colour_that_does_not_hold_for_other_clips_is_left_out(whole: Models, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tones = whole.tones
+    assert tones is not None
+    dull, bright = torch.zeros(len(tones.colour)), torch.zeros(len(tones.colour))
+    dull[20:32], bright[20:32] = -1.5, 1.2
+
+    class Clip(Example):
+        seconds = 30.0  # type: ignore[assignment]
+
+    learnt, other = Clip(tmp_path / "learnt"), Clip(tmp_path / "other")
+    monkeypatch.setattr(
+        colour, "passage", lambda models, codec, tones, example, seed, sounds: passage(tones, seed, bright if example is other else dull)
+    )
+    monkeypatch.setattr(colour, "chosen_clips", lambda examples, seconds: examples)
+    monkeypatch.setattr(colour, "_nearest", lambda whole, codec, tones, checked, examples, found: found)
+    prepared = Prepared(tmp_path, [], np.zeros(512, np.float32), 0, 0, 0, "")
+    monkeypatch.setattr(Prepared, "training", [learnt] * 3)
+    monkeypatch.setattr(Prepared, "held_out", [other])
+    assert fit_colour(whole, whole, prepared, 1) is None
+
+
 def test_the_sound_of_real_clips(
     playing: Models, whole: Models, solo: tuple[object, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
