@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.codec.codec import Codec
 from model.codec.compiled import CompiledDecoder, DecoderWeights, StackArrays, StackWeights, find_spectrum, run_stack, synthesise
-from model.codec.tones import FAINT, HEARD, LOUDEST, Tones, fading
+from model.codec.tones import FAINT, HEARD, LOUDEST, PER_NAT, Tones, fading
 from model.layers import kernels as k
 from model.layers.chamber import SOURCES
 from model.layers.compiled import Floats, Matrix, columns, floats, zeros
@@ -90,7 +90,7 @@ def _level(spectrum: Any, share: Any, first: Any, last: Any, out: Any) -> None:
         row = share[b]
         for i in range(first[b], last[b]):
             power += row[i] * spectrum[i] * spectrum[i]
-        out[b] = (np.log(power + F(FAINT)) - F(_LOG_FAINT)) * F(0.2)
+        out[b] = (np.log(power + F(FAINT)) - F(_LOG_FAINT)) * F(PER_NAT)
 
 
 @njit(**PART)
@@ -146,7 +146,7 @@ def _tones(p: Any, s: Any, latent: Any, roll: Any, basis: Any, first: Any, last:
     tone, pan, hiss = SOURCES * count, 2 * SOURCES * count, (2 * SOURCES + 1) * count
     keep = hiss + count
     for i in range(tone):
-        power = np.exp(s.levels[0, 2 * count + i] * F(5))
+        power = np.exp(s.levels[0, 2 * count + i] * F(1 / PER_NAT))
         s.weight[0, i] = F(p.fading) * s.weight[0, i] + power
         s.total[0, i] = F(p.fading) * s.total[0, i] + power * min(max(g[i], F(-12)), F(LOUDEST))
         s.total[1, i] = F(p.fading) * s.total[1, i] + power * g[tone + i]

@@ -31,6 +31,8 @@ LOUDEST = 1.5
 """Natural logarithm of the greatest gain of a source."""
 FAINT = 1e-6
 """Power of a band that counts as silence."""
+PER_NAT = 0.2
+"""What a nat of power is in the levels that the network is told."""
 
 
 def band_matrix(bands: int, bins: int) -> Tensor:
@@ -127,7 +129,7 @@ class Tones(nn.Module):
         """Log power by band, 0 where there is silence. Shape: [batch, steps, HEARD * bands]."""
         share = self.bands / self.bands.sum(dim=1, keepdim=True)
         power = torch.cat((spectrum, sources), dim=-2).square() @ share.T
-        return (torch.log(power + FAINT) * 0.2 - _LOG_FAINT * 0.2).flatten(-2)
+        return (torch.log(power + FAINT) * PER_NAT - _LOG_FAINT * PER_NAT).flatten(-2)
 
     def _enter(self, latents: Tensor, roll: Tensor, levels: Tensor) -> Tensor:
         return self.enter(latents * self.scale) + self.roll(roll) + self.heard(levels)  # type: ignore[no-any-return]
@@ -152,7 +154,7 @@ class Tones(nn.Module):
             gains, levels = gains.float(), levels.float()
             every = SOURCES * self.config.bands
             level, place, rest = torch.split(gains, [every, every, 2 * self.config.bands + 1], dim=-1)
-            power = torch.exp(levels[..., 2 * self.config.bands :] / 0.2).unsqueeze(-2)
+            power = torch.exp(levels[..., 2 * self.config.bands :] / PER_NAT).unsqueeze(-2)
             total = power * torch.stack((level.clamp(-12.0, LOUDEST), place), dim=-2)
             steps = torch.arange(gains.shape[-2], device=gains.device)
             kept = fading(self.config.steady_s)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from jamd.contract.units import SAMPLE_RATE
 from model.layers.jit import KERNEL
@@ -31,7 +31,6 @@ LINES: Final = len(DELAYS)
 QUIET: Final = 1e-7
 """Amplitude below which a room that is no longer fed is silent."""
 _LONGEST: Final = 4096
-_DRY = np.array(DRY, np.float32)
 _DELAYS = np.array(DELAYS)
 
 
@@ -122,12 +121,12 @@ class Room:
         params: that it begins with. Shape: [len(PARAMS)].
     """
 
-    def __init__(self, params: Floats = _DRY) -> None:
+    def __init__(self, params: ArrayLike = DRY) -> None:
         self._lines = np.zeros((LINES, _LONGEST), np.float32)
         self._filters, self._cuts = np.zeros(LINES, np.float32), np.zeros(2, np.float32)
         self._place = 0
         self._loudest = 0.0
-        self._params = params.copy()
+        self._params = np.array(params, np.float32)
         self._now = _set(self._params)
 
     def __call__(self, sound: Floats, params: Floats) -> Floats:
