@@ -166,6 +166,7 @@ def main() -> None:
     assert steps <= player.config.window, f"crops of {steps} steps are longer than the window"
     assert len(PARTS) == controls_of(usable(True)[0], 0, 1).parts.shape[1]
     Loop(player, optimiser, step, options.out, Budget(options.minutes, options.rate), validate, accelerator=accelerator).run()
+    accelerator.end_training()  # threads of gloo that outlive the group abort the interpreter at its end (pytorch issue 190489)
 
 
 if __name__ == "__main__":

@@ -43,12 +43,13 @@ def step(number):
 
 def validate():
     validated.append(rank)
-    return {"weight": float(module.weight)}
+    return {"weight": module.weight.item()}
 
 out = Path(sys.argv[1])
 loop = Loop(module, optimiser, step, out, Budget(5.0, 0.2, floor=1.0, warm_up=0.0), validate, clip=100.0, accelerator=accelerator)
 steps = loop.run()
-(out / f"rank{rank}.json").write_text(json.dumps({"steps": steps, "weight": float(module.weight), "validated": validated}))
+(out / f"rank{rank}.json").write_text(json.dumps({"steps": steps, "weight": module.weight.item(), "validated": validated}))
+accelerator.end_training()
 """
 
 
