@@ -146,12 +146,13 @@ def make_piece(
     persona: Persona | None = None,
     studio: Studio = PLAIN,
     sources: Sources | None = None,
+    seconds: tuple[float, float] = (20, 60),
 ) -> Piece:
     """The piece of a seed. What is not given is drawn; `parts` is [parts] or [bars, parts] in the order of PARTS.
 
     A persona leads: its habits take the place of draws. The studio says with which sounds the piece can be rendered; the
     notes do not depend on it. With sources, real solos, tunes, drumming and hand shapes take the place of rules in a share of
-    the pieces for which no chart is given.
+    the pieces for which no chart is given. A length that is not given lies between `seconds`.
 
     Raises:
         ValueError: a feel nobody knows, a tempo out of range.
@@ -190,8 +191,7 @@ def make_piece(
     if persona is not None and feel not in ("bossa", "funk"):
         swing = float(np.clip(swing + persona.swing, 0.5, 0.72))
     if bars is None:
-        seconds = rng.uniform(20, 60)
-        bars = int(np.clip(round(seconds * tempo / 60 / chart.beats_per_bar), 8, 96))
+        bars = int(np.clip(round(rng.uniform(*seconds) * tempo / 60 / chart.beats_per_bar), 8, 96))
     line_up = _line_up(rng, bars)
     if take is not None:
         line_up[:] = (True, True, True, True) if persona is None or persona.line_up is None else persona.line_up

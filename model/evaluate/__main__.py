@@ -24,6 +24,7 @@ from model.evaluate.knobs import measure_knobs
 from model.evaluate.long import measure_long
 from model.evaluate.note import measure_note
 from model.evaluate.parts import measure_parts
+from model.evaluate.plan import measure_plan
 from model.evaluate.result import Result, to_page
 from model.evaluate.style import measure_style
 from model.evaluate.variations import measure_variations
@@ -43,6 +44,7 @@ MEASURED: Final[Mapping[str, Callable[[Bench], Result]]] = {
     "fad": measure_fad,
     "copying": measure_copying,
     "form": measure_form,
+    "plan": measure_plan,
     "variations": measure_variations,
     "continuation": measure_continuation,
     "style": measure_style,

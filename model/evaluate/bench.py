@@ -172,11 +172,12 @@ class Bench:
 
     def alike_file(self, case: Case) -> Path:
         """The model's render of a case, asked for the instruments of the corpus' other performance."""
-        self._check("alike", "alike-*", f"{self.digest} {self.sampling}")
-        path = self.out / f"alike-{case.index:03d}.wav"
+        kind = "alike" if self.studio == PLAIN else "full-alike"
+        self._check(kind, f"{kind}-*", f"{self.digest} {self.sampling} {self.studio}")
+        path = self.out / f"{kind}-{case.index:03d}.wav"
 
         def make() -> Floats:
-            sounds = self.corpus_piece(case, other=True).sounds
+            sounds = self.corpus_piece(case, other=True, studio=self.studio).sounds
             return self.play(self.request(case, style=Style(case.feel, {part: sound.name for part, sound in sounds.items()}))).audio
 
         return self._sound(path, make)

@@ -74,6 +74,8 @@ def contexts_of(piece: Any) -> NDArray[np.float32]:
 
 PERSONAS = 0.5
 """Share of the pieces that one leads."""
+SECONDS = (20.0, 150.0)
+"""Length of the training pieces: up to three choruses, so that what comes again after one can be learnt."""
 AHEAD = 8
 """Pieces that are ordered ahead of need, a worker."""
 CAPTIONS = 4
@@ -92,8 +94,14 @@ def make(seed: int) -> PlannerPiece:
     from model.training.store import about_of, draw_persona
     from model.training.style import describe
 
-    sources = split(load_sources(), held_out=seed in VALID_SEEDS)
-    piece = make_piece(seed, persona=draw_persona(seed, PERSONAS), studio=Studio.full(), sources=sources)
+    held_out = seed in VALID_SEEDS
+    piece = make_piece(
+        seed,
+        persona=draw_persona(seed, PERSONAS),
+        studio=Studio.full(),
+        sources=split(load_sources(), held_out=held_out),
+        seconds=(20, 60) if held_out else SECONDS,
+    )
     events, beats = encode(piece.notes)
     rng, about = np.random.default_rng([20_28, seed]), about_of(piece)
     captions = tuple(describe(rng, about, 0.0, piece.seconds) for _ in range(CAPTIONS))
@@ -151,6 +159,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--style", type=Path, help="weights of the style encoder; without, no style is learnt")
     parser.add_argument("--start-from", type=Path, help="weights to begin with; what they lack begins anew")
+    parser.add_argument("--compile", action="store_true", help="by torch.compile: a minute to begin with, then faster")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
@@ -158,6 +167,7 @@ def main() -> None:
     planner = Planner(PLANNER[options.preset]).to(device)
     if options.start_from:
         load_what_fits(options.start_from, planner)
+    trained = torch.compile(planner) if options.compile else planner
     encoder = StyleEncoder.load(options.style) if options.style else None
     print(f"{sum(p.numel() for p in planner.parameters()) / 1e6:.2f} M parameters", flush=True)
 
@@ -186,14 +196,14 @@ def main() -> None:
     def loss_of(items: list[Item]) -> tuple[Tensor, dict[str, float]]:
         events, contexts, styles = (torch.from_numpy(np.stack(column)).to(device) for column in zip(*items, strict=True))
         with mixed(device):
-            losses = planner(events, contexts, styles).float()
+            losses = (trained if torch.is_grad_enabled() else planner)(events, contexts, styles).float()
         padded = (events[..., 2] == REST) & (events[..., 0] == 0)
         weight = (~padded).unsqueeze(-1).float()
         mean = (losses * weight).sum(dim=(0, 1)) / weight.sum()
         return mean.sum(), {name: float(value) for name, value in zip(FIELDS, mean.detach(), strict=True)}
 
     def step(number: int) -> tuple[Tensor, dict[str, float]]:
-        for _ in range(AHEAD):
+        for _ in range(options.batch):  # as many come as are drawn
             take(wait=False)
         chosen = [pieces[int(rng.integers(len(pieces)))] for _ in range(options.batch)]
         loss, figures = loss_of([crop(piece, rng, options.length) for piece in chosen])

@@ -23,6 +23,7 @@ from model.evaluate.continuation import distances
 from model.evaluate.knobs import measure_knobs
 from model.evaluate.note import match, measure_note, parting, scores, withheld
 from model.evaluate.parts import sections, silence, switched
+from model.evaluate.plan import measure_plan
 from model.evaluate.plans import chorus_case, make_choruses, plan
 from model.evaluate.stream import Change, run_free
 from model.evaluate.style import measure_style, ranks
@@ -165,6 +166,26 @@ def test_plans_need_no_sound_and_are_kept(bench: Bench) -> None:
     assert set(kept.corpus["part"]) == {0, 1, 2, 3}
 
 
+def test_a_long_plan_is_measured_by_stretches(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The corpus' band in the planner's place: chorus by chorus the same, and later ones belong to later stretches."""
+    monkeypatch.setattr(
+        "model.evaluate.plan.plan", lambda bench, case, parts, seed: bench.corpus_piece(case, parts=list(parts.values())).notes
+    )
+    form = chorus_case(0)
+    found = measure_plan(replace(bench, long_s=0.0))
+    assert [{**row, "name": ""} for row in found.rows["corpus"]] == [
+        {**row, "name": ""} for rows in list(found.rows.values())[:-1] for row in rows
+    ]
+    seconds = form.chart.beats * 60 / form.tempo
+    longer = measure_plan(replace(bench, long_s=6 * seconds))
+    counts = {name: len(rows) for name, rows in longer.rows.items()}
+    assert sum(counts.values()) == 6 + counts["corpus"]
+    assert counts["model, from 60 s"] == sum(60 <= number * seconds < 180 for number in range(6))
+    row = longer.rows["model, from 0 s"][0]
+    assert 0.5 < row["piano: chord tones"] < row["piano: chord's scale"] <= 1
+    assert row["notes a beat"] == pytest.approx(sum(row[f"{part}: notes a beat"] for part in PARTS))
+
+
 def test_what_differs() -> None:
     one = make_notes([(0, 60, 80.0, beat, 0.5) for beat in range(4)], 120.0)
     assert differing(one, one) == 0.0
@@ -211,5 +232,5 @@ def test_a_kind_nobody_knows_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit):
         main([str(tmp_path), "--kinds", "model,nonsense"])
     assert "nonsense" in capsys.readouterr().err
-    assert len(KINDS) == 14
+    assert len(KINDS) == 15
     assert main([str(tmp_path), "--kinds", "note", "--model", str(tmp_path)]) == FailureError("").exit_status
