@@ -38,6 +38,12 @@ ROW_SOURCE: Final = (SKIN, SNARE, SNARE, SNARE, SNARE, METAL, METAL, METAL, META
 """Source of each row of the roll's drums."""
 SILENT: Final = -9.5
 """Log amplitude, before `LEVEL`, below which nothing is made."""
+OPEN: Final = 46
+"""General MIDI pitch of the open hi-hat,"""
+CLOSING: Final = (42, 44, 46)
+"""and of the strokes that end it: its cymbals are the same two."""
+CLOSES_S: Final = 0.02
+"""In which what rang falls by 1/e."""
 _KNOTS = np.array(KNOTS_S)
 _TUNED_ROW = np.array([0, 1, -1, 2])
 _ROW_SOURCE = np.array(ROW_SOURCE)
@@ -122,13 +128,29 @@ def _tone(source: int, pitch: int, velocity: float, begin: float, end: float, fi
 
 
 @njit(**PART)  # type: ignore[untyped-decorator]
-def _burst(row: int, velocity: float, begin: float, first: int, t: Any, out: Any) -> None:
-    """Add a hit. `begin` is a sample; shape: out [hop]."""
+def _burst(row: int, velocity: float, begin: float, closed: float, first: int, rate: float, t: Any, out: Any) -> None:
+    """Add a hit. `begin` and `closed` are samples; shape: out [hop]."""
     onset = int(np.ceil(begin))
     level = np.float32(LEVEL * (velocity / REFERENCE) ** 2)
     at, end = max(first, onset), min(first + out.shape[0], onset + RING)
+    damp, rest = np.float32(np.exp(-1.0 / (CLOSES_S * rate))), np.float32(1)
+    if at > closed:
+        rest = np.float32(np.exp(-(at - closed) / (CLOSES_S * rate)))
     for n in range(at, end):
-        out[n - first] += level * t.hits[row, n - onset]
+        out[n - first] += level * rest * t.hits[row, n - onset]
+        if n >= closed:
+            rest *= damp
+
+
+@njit(**PART)  # type: ignore[untyped-decorator]
+def _closed(number: int, parts: Any, pitches: Any, starts: Any, rate: float) -> float:
+    """Sample at which a hit is ended by another; far away where none does."""
+    at = np.inf
+    if pitches[number] == OPEN:
+        for n in range(parts.shape[0]):
+            if parts[n] == parts[number] and pitches[n] in CLOSING and starts[number] < starts[n] < at:
+                at = starts[n]
+    return float(at * rate)
 
 
 @njit(**KERNEL)  # type: ignore[untyped-decorator]
@@ -144,7 +166,8 @@ def _excite(parts: Any, pitches: Any, velocities: Any, starts: Any, ends: Any, f
                 _tone(source, pitches[n], max(velocities[n], 1.0), begin, end, first, rate, t, out[source])
         elif first <= begin + DRUM_RINGS_S * rate:
             row = _ROWS[pitches[n]]
-            _burst(row, max(velocities[n], 1.0), begin, first, t, out[_ROW_SOURCE[row]])
+            closed = _closed(n, parts, pitches, starts, rate)
+            _burst(row, max(velocities[n], 1.0), begin, closed, first, rate, t, out[_ROW_SOURCE[row]])
 
 
 def excite(notes: NDArray[Any], first: int, frames: int, timbres: Timbres) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ import pytest
 
 from jamd.contract.chart import parse_chart
 from jamd.contract.clock import Clock
-from jamd.contract.units import FRAME_SAMPLES, PARTS
+from jamd.contract.units import FRAME_SAMPLES, PARTS, SAMPLE_RATE
 from model.conditioning import INSTRUMENTS as TOLD
 from model.conditioning import instrument_vector
 from model.corpus.notes import NOTE_DTYPE, make_notes
@@ -18,6 +18,7 @@ from model.generator.situation import Situation
 from model.layers.chamber import Chamber
 from model.layers.excitation import DIRECT, excite
 from model.layers.timbres import INSTRUMENTS, KITS, TABLES, Orchestra, Tables, Timbres
+from model.metrics.heard import Floats
 from model.style.words import PROGRAMS, SOUNDS, programs_of, read_style
 from model.training.timbres import sound_of
 
@@ -95,3 +96,21 @@ def test_an_instrument_that_changes_makes_no_click(models: Models) -> None:
     assert after is not None
     later = excite(performer._active, first + FRAME_SAMPLES, FRAME_SAMPLES, orchestra.line_up({"piano": "organ"}))
     assert np.array_equal(after[:DIRECT], later) and after[DIRECT:].any()
+
+
+@pytest.mark.parametrize("closing", [42, 44, 46])
+def test_the_hi_hat_that_closes_ends_what_rang_from_it_open(models: Models, closing: int) -> None:
+    """From a few tens of milliseconds on, only the closing stroke is left; before it, and after other hits, all is as it was."""
+    assert models.tones is not None
+    timbres, frames = models.tones.orchestra().line_up({"drums": "jazz"}), 30 * FRAME_SAMPLES
+
+    def play(*hits: tuple[int, float]) -> Floats:
+        return excite(make_notes([(2, pitch, 90, beat, 0.1) for pitch, beat in hits], 120.0).astype(NOTE_DTYPE), 0, frames, timbres)
+
+    opened, after = play((46, 0.0)), play((closing, 0.4))
+    both, at = play((46, 0.0), (closing, 0.4)), round(0.2 * SAMPLE_RATE)
+    assert np.array_equal(both[:, :at], opened[:, :at])
+    rest, rang = (both - after)[:, at + 4800 :], opened[:, at + 4800 :]
+    assert np.abs(rang).max() > 0.01
+    assert np.abs(rest).max() < 0.01 * np.abs(rang).max()
+    assert np.abs(play((46, 0.0), (51, 0.4)) - play((51, 0.4)) - opened).max() < 1e-6
