@@ -44,7 +44,7 @@ def measure_plan(bench: Bench) -> Result:
         " a part's note time on them. A stretch is the whole choruses that begin at or after its time and before the next one's."
         " The corpus' band plays each chart twice through."
     )
-    rows: dict[str, list[dict[str, Any]]] = {}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in (*(f"model, from {begin:g} s" for begin in STRETCHES_S), "corpus")}
     for index in range(min(bench.some, len(bench.cases))):
         form = chorus_case(index)
         beats = form.chart.beats
@@ -55,10 +55,10 @@ def measure_plan(bench: Bench) -> Result:
         for number, begin in enumerate(STRETCHES_S):
             for start in starts[stretch == number]:
                 row = _measures(notes, case, int(start), beats)
-                rows.setdefault(f"model, from {begin:g} s", []).append({"name": f"{index}, beat {start}", **row})
+                rows[f"model, from {begin:g} s"].append({"name": f"{index}, beat {start}", **row})
         whole = bench.corpus_piece(form, parts=[True] * len(PARTS)).notes
         for start in range(0, form.bars * form.chart.beats_per_bar, beats):
-            rows.setdefault("corpus", []).append({"name": f"{index}, beat {start}", **_measures(whole, form, start, beats)})
+            rows["corpus"].append({"name": f"{index}, beat {start}", **_measures(whole, form, start, beats)})
         bench.progress(f"plan {index}: {len(notes)} notes")
-    result.rows = rows
+    result.rows = {source: table for source, table in rows.items() if table}
     return result

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 BATCH: Final = 4
 """Crops of held-out playing at once."""
 EVENTS: Final = 512
-"""Events of a crop for the planner, as in its training."""
+"""Events of a crop for the planner: a recording of one player has hardly more."""
 
 
 def player_losses(player: Player, items: Sequence[Item], device: torch.device | str) -> Tensor:

@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--preset", default="small", choices=sorted(PLANNER))
     parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--length", type=int, default=512)
+    parser.add_argument("--length", type=int, default=0, help="events a crop; 0: as many as attention reaches")
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--reservoir", type=int, default=3000)
@@ -165,6 +165,7 @@ def main() -> None:
     rng = np.random.default_rng(options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     planner = Planner(PLANNER[options.preset]).to(device)
+    length = options.length or planner.config.context
     if options.start_from:
         load_what_fits(options.start_from, planner)
     trained = torch.compile(planner) if options.compile else planner
@@ -206,13 +207,13 @@ def main() -> None:
         for _ in range(options.batch):  # as many come as are drawn
             take(wait=False)
         chosen = [pieces[int(rng.integers(len(pieces)))] for _ in range(options.batch)]
-        loss, figures = loss_of([crop(piece, rng, options.length) for piece in chosen])
+        loss, figures = loss_of([crop(piece, rng, length) for piece in chosen])
         return loss, figures | {"pieces": float(len(pieces))}
 
     @torch.no_grad()
     def validate() -> dict[str, float]:
         fixed = np.random.default_rng(0)
-        items = [crop(piece, fixed, options.length, unstyled=0.0) for piece in valid]
+        items = [crop(piece, fixed, length, unstyled=0.0) for piece in valid]
         loss, figures = loss_of(items)
         figures["loss"] = float(loss)
         figures["loss_unstyled"] = float(loss_of([(events, contexts, style * 0) for events, contexts, style in items])[0])
