@@ -1,16 +1,16 @@
-"""Chords of the piano: rootless, shell, drop-2 and quartal voicings, voice-led, in comping rhythms."""
+"""Chords of the piano: voicings of a kind, or a real pianist's hand shapes, voice-led, in comping rhythms."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Sequence
 
-import numpy as np
-
-from jamd.contract.chart import Chord
 from model.corpus.grid import Row, Stage
 from model.corpus.sources.jtd import TrioStats
+from model.corpus.voicings import forms, place
 
 PART = 0
+_SHAPES = 4
+"""Real hand shapes among which the hand takes the nearest."""
 
 _RHYTHMS = (
     ((0.0, 0.6), (1.5, 0.5)),
@@ -28,74 +28,17 @@ _RHYTHMS = (
 )
 
 
-def voicing(chord: Chord, kind: str, with_root: bool) -> list[int]:
-    """Intervals above the root, in order from below, within about an octave and a half."""
-    has = set(chord.intervals)
-    third = next((i for i in (4, 3, 5, 2) if i in has), 4)
-    fifth = next((i for i in (7, 6, 8) if i in has), 7)
-    seventh = next((i for i in (10, 11, 9) if i in has), 9 if chord.family == "major" else 0)
-    ninth = next((i for i in (2, 1, 3) if i in has and i != third), None)
-    thirteenth = next((i for i in (9, 8) if i in has and i not in (fifth, seventh)), None)
-    if ninth is None and chord.family in ("major", "minor", "dominant", "suspended"):
-        ninth = 2
-    if chord.family in ("half_diminished", "diminished"):
-        ninth = None
-    if kind == "shell":
-        notes = [third, seventh] if seventh else [third, fifth]
-    elif kind == "triad":
-        notes = [0, third, fifth]
-    elif kind == "quartal" and chord.family in ("minor", "suspended"):
-        notes = [5, 10, 3 if 3 in has else 2, 7]
-    elif kind == "drop2":
-        notes = [fifth, seventh or 0, third + 12, (ninth + 12) if ninth is not None else 12]
-    else:
-        notes = [third, fifth if thirteenth is None else thirteenth, seventh or fifth]
-        notes.append(ninth if ninth is not None else 0)
-        if kind == "rootless_b":
-            notes = [n + 12 if n in (third, fifth) or n == thirteenth else n for n in notes]
-    if 1 in has and 3 in has and 4 in has and 8 in has and kind != "shell":  # altered: third, seventh, b13, #9
-        notes = [4, 8, 10, 15]
-    if with_root and 0 not in notes:
-        notes = [0, *[n if n else 12 for n in notes]]
-    return sorted(set(notes))
-
-
-def place(notes: list[int], root: int, centre: float, previous: list[int], rng: np.random.Generator) -> list[int]:
-    """The inversion and octave nearest to the voicing before, around the centre."""
-    classes = sorted({(root + n) % 12 for n in notes})
-    best: list[int] = []
-    cost = float("inf")
-    for start in range(len(classes)):
-        for octave in (36, 48, 60, 72):
-            pitches: list[int] = []
-            low = octave - 1
-            for offset in range(len(classes)):
-                pitch = classes[(start + offset) % len(classes)]
-                while pitch <= low:
-                    pitch += 12
-                pitches.append(pitch)
-                low = pitch
-            mean = float(np.mean(pitches))
-            move = abs(mean - np.mean(previous)) if previous else 0.0
-            top = abs(pitches[-1] - previous[-1]) if previous else 0.0
-            clusters = sum(b - a == 1 for a, b in pairwise(pitches))
-            mud = sum(max(0, 52 - p) for p in pitches[:2]) * 0.2
-            value = float(abs(mean - centre) * 0.55 + move * 0.35 + top * 0.3 + clusters * 1.5 + mud + rng.random() * 2)
-            if value < cost:
-                best, cost = pitches, value
-    return best
-
-
-def play(stage: Stage, melody_in_piano: bool, kind: str, hands: TrioStats | None = None) -> list[Row]:
+def play(stage: Stage, melody_in_piano: bool, kinds: Sequence[tuple[str, bool]], hands: TrioStats | None = None) -> list[Row]:
     """Chords for the whole piece. With the melody in the same hands the chords lie lower and are sparser.
 
     Args:
+        kinds: of voicings, and whether they are kept close; one a bar.
         hands: a real pianist's hand shapes, which take the place of the rules where one of them spells the chord.
     """
     rng = stage.rng
     rows: list[Row] = []
     previous: list[int] = []
-    for bar in range(stage.bars):
+    for bar, (kind, close) in zip(range(stage.bars), kinds, strict=True):
         density = float(stage.density[bar]) * (0.75 if melody_in_piano else 1.0)
         centre = 54 + 12 * float(stage.register[bar]) - (4 if melody_in_piano else 0)
         for beat, length in _rhythm(stage, bar, density):
@@ -104,9 +47,10 @@ def play(stage: Stage, melody_in_piano: bool, kind: str, hands: TrioStats | None
             if chord.root is None:
                 continue
             alone = not stage.parts[bar, 1]
-            notes = voicing(chord, kind, alone and kind != "drop2")
-            shape = hands.draw_voicing(rng, chord) if hands is not None and not alone else []
-            pitches = place([pitch - chord.root for pitch in shape] or notes, chord.root, centre, previous, rng)
+            drawn = [hands.draw_voicing(rng, chord) for _ in range(_SHAPES)] if hands is not None and not alone else []
+            shapes = [[pitch - chord.root for pitch in shape] for shape in drawn if shape]
+            shapes = shapes or forms(chord, kind, close=close, with_root=alone)
+            pitches = place(shapes, chord.root, centre, previous, rng)
             previous = pitches
             at = bar * stage.per_bar + stage.swung(beat) + stage.human(6.0, 4.0)
             level = stage.touch(bar, 60 if melody_in_piano else 68, 6 if beat % 1 else 0)

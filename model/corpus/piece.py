@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from jamd.contract.units import PARTS, TEMPO_MAX, TEMPO_MIN
 from model.corpus import bass, comping, drums, melody, real
 from model.corpus.effects import Recording, draw_recording
 from model.corpus.grid import Row, Stage
+from model.corpus.manner import NEUTRAL, Manner, of_persona, open_chords, spread
 from model.corpus.notes import Notes, make_notes
 from model.corpus.personas import Persona
 from model.corpus.songs import make_chart
@@ -67,6 +68,8 @@ class Piece:
     recording: Recording | None = None
     """How it was recorded; None: in the simple room of `room_s`."""
     persona: str | None = None
+    manners: tuple[Manner, ...] = ()
+    """How piano, bass, drums and horn play the rules' notes, bar by bar; voicing is None where real hands voice the chords."""
 
     @property
     def beats_per_bar(self) -> int:
@@ -147,16 +150,20 @@ def make_piece(
     studio: Studio = PLAIN,
     sources: Sources | None = None,
     seconds: tuple[float, float] = (20, 60),
+    manner: Manner | Sequence[Manner] | None = None,
 ) -> Piece:
     """The piece of a seed. What is not given is drawn; `parts` is [parts] or [bars, parts] in the order of PARTS.
 
     A persona leads: its habits take the place of draws. The studio says with which sounds the piece can be rendered; the
     notes do not depend on it. With sources, real solos, tunes, drumming and hand shapes take the place of rules in a share of
-    the pieces for which no chart is given. A length that is not given lies between `seconds`.
+    the pieces for which no chart is given. A length that is not given lies between `seconds`. Pieces that nobody leads
+    may be given a manner, or one a bar.
 
     Raises:
-        ValueError: a feel nobody knows, a tempo out of range.
+        ValueError: a feel nobody knows, a tempo out of range, a persona and a manner, or fewer manners than bars.
     """
+    if persona is not None and manner is not None:
+        raise ValueError("a persona has its own manner")
     rng = np.random.default_rng([20_25, seed])
     other = np.random.default_rng([20_26, seed])  # what is beyond the rules: sounds, sources
     take = None
@@ -216,7 +223,6 @@ def make_piece(
     sounds: dict[str, Sound] = {}
     room = None
     if persona is not None:
-        kind = persona.voicing or kind
         room = persona.room
         sounds = {name: choose(other, name, 0, studio, persona.instruments[name]) for name in PARTS}
         horn = sounds["horn"].program if sounds["horn"].program in _HORNS else 66
@@ -226,7 +232,10 @@ def make_piece(
         hands = sources.comping[int(other.integers(len(sources.comping)))] if sources.comping and other.random() < 0.3 else None
         groove = None if brushes or other.random() < 0.5 else real.choose_groove(other, sources, tempo, chart.beats_per_bar, feel)
         real_drums = None if groove is None else real.play_groove(other, groove, bars, stage.energy)
-    rows = _perform(stage, horn, brushes, kind, persona, take, hands, real_drums)
+    manners = _by_bars(NEUTRAL if manner is None else manner, bars) if persona is None else [of_persona(persona)] * bars
+    kinds = [one.voicing or kind for one in manners]
+    rows = _perform(stage, horn, brushes, manners, kinds, take, hands, real_drums)
+    told = [(None, one.wide) if hands is not None else (kind, spread(one, kind)) for one, kind in zip(manners, kinds, strict=True)]
     piano = int(rng.choice([0, 1, 4, 11], p=[0.62, 0.2, 0.12, 0.06]))
     kit = 40 if brushes else int(rng.choice([32, 0], p=[0.8, 0.2]))
     programs = {"piano": (0, piano), "bass": (0, int(rng.choice([32, 33], p=[0.85, 0.15]))), "drums": (128, kit), "horn": (0, horn)}
@@ -247,15 +256,27 @@ def make_piece(
         room_gain=float(rng.uniform(0.06, 0.22)), level_db=float(rng.normal(0, 1.5)),
         sounds=sounds, recording=draw_recording(other, room) if studio.recordings else None,
         persona=None if persona is None else persona.name,
+        manners=tuple(replace(one, voicing=kind, wide=wide) for one, (kind, wide) in zip(manners, told, strict=True)),
     )  # fmt: skip
+
+
+def _by_bars(manner: Manner | Sequence[Manner], bars: int) -> list[Manner]:
+    every = [manner] * bars if isinstance(manner, Manner) else list(manner)[:bars]
+    if len(every) < bars:
+        raise ValueError(f"{len(every)} manners for {bars} bars")
+    return every
+
+
+def _at(manners: Sequence[Manner], beat: float, stage: Stage) -> Manner:
+    return manners[min(max(int(beat // stage.per_bar), 0), len(manners) - 1)]
 
 
 def _perform(
     stage: Stage,
     horn: int,
     brushes: bool,
-    kind: str,
-    persona: Persona | None,
+    manners: Sequence[Manner],
+    kinds: Sequence[str],
     take: real.Take | None,
     hands: TrioStats | None,
     real_drums: list[Row] | None,
@@ -264,7 +285,9 @@ def _perform(
     horn_ever = bool(stage.parts[:, 3].any())
     rows: list[Row] = list(real_drums) if real_drums is not None else drums.play(stage, brushes)
     rows += take.bass if take is not None and take.bass else bass.play(stage)
-    rows += comping.play(stage, not horn_ever, kind, hands)
+    close = [one.wide is False for one in manners]
+    chords = comping.play(stage, not horn_ever, list(zip(kinds, close, strict=True)), hands)
+    rows += open_chords(chords, lambda beat: bool(_at(manners, beat, stage).wide))
     if take is None:
         line = melody.play(stage, 0, 58, 88, 6.0)
         # the piano sings where no horn plays
@@ -274,8 +297,7 @@ def _perform(
             rows += melody.play(stage, 3, low, high, 12.0)
     else:
         rows += take.horn
-    if persona is not None:
-        rows = [_own(row, persona) for row in rows]
+    rows = [_at(manners, row[3], stage).own(row) for row in rows]
     total = stage.bars * stage.per_bar
     out = []
     for part, pitch, velocity, beat, length in rows:
@@ -291,12 +313,6 @@ def _perform(
             end += 1
         out.append((part, pitch, velocity, beat, min(length, end * stage.per_bar - beat)))
     return _monophonic(_no_overlap(out))
-
-
-def _own(row: Row, persona: Persona) -> Row:
-    """A note in the persona's time and touch, if it is its part's."""
-    part, pitch, velocity, beat, length = row
-    return (part, pitch, velocity, beat + persona.lag, length * persona.legato) if PARTS[part] == persona.part else row
 
 
 def _no_overlap(rows: list[Row]) -> list[Row]:

@@ -22,6 +22,7 @@ from model.evaluate.instruments import measure_instruments
 from model.evaluate.judged import judge_codec, judge_corpus, judge_model
 from model.evaluate.knobs import measure_knobs
 from model.evaluate.long import measure_long
+from model.evaluate.manner import measure_manners
 from model.evaluate.note import measure_note
 from model.evaluate.parts import measure_parts
 from model.evaluate.plan import measure_plan
@@ -45,6 +46,7 @@ MEASURED: Final[Mapping[str, Callable[[Bench], Result]]] = {
     "copying": measure_copying,
     "form": measure_form,
     "plan": measure_plan,
+    "manner": measure_manners,
     "variations": measure_variations,
     "continuation": measure_continuation,
     "style": measure_style,

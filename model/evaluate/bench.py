@@ -39,6 +39,8 @@ OTHER_SEED: Final = FIRST_SEED + 1_000_000
 FEELS: Final = ("swing", "swing", "bossa", "swing", "modal", "waltz", "swing", "ballad")
 TRIO: Final = {"piano": True, "bass": True, "drums": True, "horn": False}
 CASE_S: Final = 16.0
+BAND: Final = 2
+"""Of the corpus' band: raised when it plays other notes, so that what was rendered of it before is made anew."""
 
 Floats = NDArray[np.float32]
 
@@ -196,7 +198,7 @@ class Bench:
         """The same with notes as training draws them: personas in half of them, drums and hand shapes of humans where there are any."""
         sources = split(load_sources(), held_out=True)
         kind = "learnt" if self.studio == PLAIN else "full-learnt"
-        self._check(kind, f"{kind}-*", f"{len(sources.grooves)} {len(sources.comping)} {self.studio}")
+        self._check(kind, f"{kind}-*", f"{BAND} {len(sources.grooves)} {len(sources.comping)} {self.studio}")
 
         def make() -> Floats:
             rules = self.corpus_piece(case, other=other, studio=self.studio)
@@ -223,9 +225,9 @@ class Bench:
         Only FAD's sets (`other`, or another studio than the plain one) have other names than those of the plain comparison.
         """
         if levels is None:
-            self._check("corpus", "corpus*-straight-*", "1")
+            self._check("corpus", "corpus*-straight-*", f"{BAND}")
         else:
-            self._check("codec", "corpus*-[0-9]*-[0-9]*", self.digest)
+            self._check("codec", "corpus*-[0-9]*-[0-9]*", f"{BAND} {self.digest}")
         path = self.out / f"corpus{'-other' if other else ''}-{levels or 'straight'}-{case.index:03d}.wav"
         return self._sound(path, lambda: self._corpus(case, levels, other, PLAIN))
 
@@ -233,7 +235,7 @@ class Bench:
         """The same as the bench's studio records it."""
         if self.studio == PLAIN:
             return self.corpus_file(case, levels, other=other)
-        self._check("studio", "studio-*", f"{self.digest} {self.studio}")
+        self._check("studio", "studio-*", f"{BAND} {self.digest} {self.studio}")
         path = self.out / f"studio-{'other-' if other else ''}{levels or 'straight'}-{case.index:03d}.wav"
         return self._sound(path, lambda: self._corpus(case, levels, other, self.studio))
 

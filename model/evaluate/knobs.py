@@ -10,15 +10,19 @@ from typing import Any, Final
 
 import numpy as np
 
-from jamd.contract.units import SAMPLE_RATE
+from jamd.contract.units import PARTS, SAMPLE_RATE
+from model.corpus.notes import Notes
 from model.corpus.render import render_mix
 from model.evaluate.bench import Bench, Case, Played
+from model.evaluate.plans import chorus_case, plan
 from model.evaluate.result import Result
 from model.metrics import transcribe
 from model.metrics.knobs import follow, note_rate
 from model.metrics.loudness import loudness
 
 VALUES: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
+CHORUS: Final = {"density": "notes a beat in a chorus", "energy": "mean velocity in a chorus", "register": "mean pitch in a chorus"}
+DRUMS: Final = PARTS.index("drums")
 
 
 def _measures(knob: str, played: Played, tempo: float) -> dict[str, float]:
@@ -43,40 +47,76 @@ def _band(bench: Bench, case: Case, knob: str, value: float) -> Played:
     return Played(render_mix(piece), piece.notes)
 
 
+class _Found:
+    """Rows and pairs of all knobs."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.pairs: dict[str, list[tuple[float, float]]] = {}
+
+    def add(self, name: str, case: str, values: list[float]) -> None:
+        """What was measured at each of VALUES."""
+        if np.isfinite(values).sum() < 3:
+            return
+        own = follow(list(zip(VALUES, values, strict=True)))
+        rises = float(np.mean([two >= one for one, two in pairwise(values)]))
+        self.rows.setdefault(name, []).append(
+            {"name": case, "spearman": own.spearman, "monotone": float(own.monotone), "rising_steps": rises,
+             "from_0_to_1": values[-1] - values[0], "values": values}
+        )  # fmt: skip
+        mean = float(np.mean([one for one in values if np.isfinite(one)]))
+        self.pairs.setdefault(name, []).extend((value, one - mean) for value, one in zip(VALUES, values, strict=True))
+
+
+def _in_chorus(knob: str, notes: Notes, beats: int) -> float:
+    """What follows a knob in a plan."""
+    if knob == "density":
+        return len(notes) / beats
+    shown = notes["velocity"] if knob == "energy" else notes["pitch"][notes["part"] != DRUMS]
+    return float(shown.mean()) if len(shown) else float("nan")
+
+
+def _choruses(bench: Bench, found: _Found) -> None:
+    """The plans of a whole chorus of 32 bars: what a clip has of them is chance in part."""
+    everybody: dict[str, bool] = dict.fromkeys(PARTS, True)
+    for index in range(min(bench.some, len(bench.cases))):
+        case = chorus_case(index, turns=1)
+        for knob, name in CHORUS.items():
+            own, band = [], []
+            for value in VALUES:
+                own.append(_in_chorus(knob, plan(bench, case, everybody, index + 1, knob=(knob, value)), case.chart.beats))
+                given: dict[str, Any] = {knob: value, "parts": [True] * len(PARTS)}
+                band.append(_in_chorus(knob, bench.corpus_piece(case, **given).notes, case.chart.beats))
+            found.add(f"{knob}: {name}", f"chorus {index}", own)
+            found.add(f"band, {knob}: {name}", f"chorus {index}", band)
+        bench.progress(f"knobs, chorus {index}")
+
+
 def measure_knobs(bench: Bench) -> Result:
     """Spearman by case and over all cases (each case's mean taken off), and how many cases never fall."""
     result = Result(
         "Five values of a knob on the same chart with the same seed. By case: Spearman's correlation, whether the measure never falls from"
         " one value to the next (`monotone`), share of the four steps that rise, and how far it goes from 0 to 1. Below: all cases"
         " together, each less its own mean. `band`: the rule-based band that the model learnt from, told the same. Notes are heard by"
-        " basic-pitch."
+        " basic-pitch. In a chorus: the plan of 32 bars for all four parts; a clip has 8 s of three."
     )
-    pairs: dict[str, list[tuple[float, float]]] = {}
-    rows: dict[str, list[dict[str, Any]]] = {}
+    found = _Found()
     for whole in bench.cases[: bench.some]:
         case = whole.lasting(bench.clip_s)
         middle = bench.play(bench.request(case))
         for knob in ("density", "energy"):
-            found: dict[str, list[float]] = {}
+            measured: dict[str, list[float]] = {}
             for value in VALUES:
                 played = middle if value == 0.5 else bench.play(bench.request(case, **{knob: value}))
                 for who, heard in ((knob, played), (f"band, {knob}", _band(bench, case, knob, value))):
-                    for name, measured in _measures(knob, heard, case.tempo).items():
-                        found.setdefault(f"{who}: {name}", []).append(measured)
-            for name, values in found.items():
-                if np.isfinite(values).sum() < 3:
-                    continue
-                own = follow(list(zip(VALUES, values, strict=True)))
-                rises = float(np.mean([two >= one for one, two in pairwise(values)]))
-                rows.setdefault(name, []).append(
-                    {"name": str(case.index), "spearman": own.spearman, "monotone": float(own.monotone), "rising_steps": rises,
-                     "from_0_to_1": values[-1] - values[0], "values": values}
-                )  # fmt: skip
-                mean = float(np.mean([one for one in values if np.isfinite(one)]))
-                pairs.setdefault(name, []).extend((value, one - mean) for value, one in zip(VALUES, values, strict=True))
-        bench.progress(f"knobs {case.index}: " + ", ".join(f"{name} {found[-1]['spearman']:.2f}" for name, found in rows.items()))
-    result.rows = rows
-    for name, both in pairs.items():
+                    for name, one in _measures(knob, heard, case.tempo).items():
+                        measured.setdefault(f"{who}: {name}", []).append(one)
+            for name, values in measured.items():
+                found.add(name, str(case.index), values)
+        bench.progress(f"knobs {case.index}: " + ", ".join(f"{name} {rows[-1]['spearman']:.2f}" for name, rows in found.rows.items()))
+    _choruses(bench, found)
+    result.rows = found.rows
+    for name, both in found.pairs.items():
         knob_found = follow(both)
         result.figures |= {f"{name}, Spearman": knob_found.spearman, f"{name}, chance": knob_found.chance}
         for value, median in zip(knob_found.values, knob_found.medians, strict=True):

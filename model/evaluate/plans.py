@@ -43,10 +43,19 @@ def chorus_case(index: int, form: int = FORM_BARS, turns: int = CHORUSES) -> Cas
             return Case(CHORUS_SEED + index, chart, tempo, "swing", form * turns)
 
 
-def plan(bench: Bench, case: Case, parts: dict[str, bool], seed: int) -> Notes:
-    """The planner alone over all bars of a case."""
+def plan(
+    bench: Bench, case: Case, parts: dict[str, bool], seed: int, style: Style | None = None, knob: tuple[str, float] | None = None
+) -> Notes:
+    """The planner alone over all bars of a case.
+
+    Args:
+        style: without one it is told the case's feel.
+        knob: density, energy or register, and its value; the others are in their middles.
+    """
     clock = Clock.started(0, case.tempo, case.chart.beats_per_bar)
-    situation = Situation(clock=clock, charts=[(0, case.chart)], parts=parts, style=Style(case.feel))
+    situation = Situation(clock=clock, charts=[(0, case.chart)], parts=parts, style=style or Style(case.feel))
+    if knob is not None:
+        setattr(situation, *knob)
     performer = Performer(bench.models, situation, 0, seed)
     performer.set_sampling(bench.sampling.temperature, bench.sampling.top_p, bench.sampling.guidance)
     beats = case.bars * case.chart.beats_per_bar

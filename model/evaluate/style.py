@@ -10,9 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from jamd.contract.units import PARTS
+from model.corpus.render import render_mix
+from model.corpus.sounds import PLAIN, choose
 from model.evaluate.bench import Bench, Case, Floats
+from model.evaluate.manner import manner_of
 from model.evaluate.plans import chorus_case
 from model.evaluate.result import Result
+from model.style.words import Style
 
 PROMPTS: Final = (
     "slow tender ballad with brushes", "fast bebop with tenor saxophone", "brazilian bossa nova with flute",
@@ -38,13 +42,22 @@ def _heard(bench: Bench, audio: Floats, texts: NDArray[np.float32]) -> NDArray[n
     return np.asarray(texts @ mine.float().cpu().numpy())
 
 
+def _band(bench: Bench, case: Case, style: Style) -> Floats:
+    """The corpus' band as the words have it: feel, knobs, manner and instruments. Shape: [frames, 2]."""
+    knobs: dict[str, Any] = {knob: style.leaning(knob, 0.5) for knob in ("density", "energy", "register")}
+    piece = bench.corpus_piece(case, feel=style.feel or case.feel, parts=[True] * len(PARTS), manner=manner_of(style), **knobs)
+    dice = np.random.default_rng(0)
+    return render_mix(replace(piece, sounds={part: choose(dice, part, 0, PLAIN, name) for part, name in style.sounds.items()}))
+
+
 def measure_style(bench: Bench) -> Result:
-    """Recall of the own prompt among all, with the prompt's embedding and with what the vocabulary makes of it alone."""
+    """Recall of the own prompt among all: with its embedding, with what the vocabulary makes of it alone, and by the corpus' band."""
     encoder = bench.models.style
     result = Result(
         f"{len(PROMPTS)} prompts, {SEEDS} seeds each, all four parts, the same chart for all prompts of a seed. Recall: the render's"
         " embedding is nearest to (among the three nearest to) its own prompt's; chance is"
         f" {1 / len(PROMPTS):.3g} and {3 / len(PROMPTS):.3g}. `words alone`: what the vocabulary makes of it, no embedding."
+        " `band`: the corpus' band, told the same by the vocabulary, which says how well this ear can tell at all on one chart and tempo."
         " The ear is the encoder that steers: it says that the prompt arrives, not how it sounds to people."
     )
     if encoder is None:
@@ -52,7 +65,7 @@ def measure_style(bench: Bench) -> Result:
         return result
     with torch.no_grad():
         texts = encoder.embed_text(PROMPTS).float().cpu().numpy()
-    rows: dict[str, list[dict[str, Any]]] = {"prompts": [], "words alone": []}
+    rows: dict[str, list[dict[str, Any]]] = {"prompts": [], "words alone": [], "band": []}
     for seed in range(SEEDS):
         case: Case = replace(chorus_case(1000 + seed), tempo=(110.0, 150.0)[seed % 2]).lasting(max(bench.clip_s * 0.8, LEAST_S))
         similarity: dict[str, list[NDArray[np.float32]]] = {}
@@ -61,6 +74,7 @@ def measure_style(bench: Bench) -> Result:
             for source, asked in (("prompts", style), ("words alone", replace(style, embedding=None))):
                 request = bench.request(case, seed=seed + 1, style=asked, parts=dict.fromkeys(PARTS, True))
                 similarity.setdefault(source, []).append(_heard(bench, bench.play(request).audio, texts))
+            similarity.setdefault("band", []).append(_heard(bench, _band(bench, case, style), texts))
         for source, found in similarity.items():
             table = np.stack(found)
             for index, (prompt, place) in enumerate(zip(PROMPTS, ranks(table), strict=True)):

@@ -218,7 +218,8 @@ class CompiledPlayer:
         """Whether a second row goes along that never sees the plan; it begins as a copy of the first."""
         if guided and self.rows == 1:
             blocks = self.state.blocks
-            blocks.keys[:, 1], blocks.values[:, 1] = blocks.keys[:, 0], blocks.values[:, 0]
+            for ring in (blocks.keys, blocks.values, blocks.key_scale, blocks.value_scale):
+                ring[:, 1] = ring[:, 0]
             self.state.history[1] = self.state.history[0]
         self.rows = 2 if guided else 1
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from jamd.contract.chart import Chart
 from jamd.contract.units import PARTS
 from model.conditioning import chord_vector
+from model.corpus.personas import VOICINGS
 
 TICKS: Final = 48
 ADVANCES: Final = 17
@@ -93,6 +94,10 @@ _LAYOUT: Final[dict[str, int]] = {
     "register": 2,
     "parts": len(PARTS),
     "feel": len(FEELS) + 1,
+    "lag": len(PARTS) + 1,
+    "legato": len(PARTS) + 1,
+    "voicing": len(VOICINGS) + 1,
+    "wide": 2,
 }
 CONTEXT_WIDTH: Final = sum(_LAYOUT.values())
 _OFFSET: Final = dict(zip(_LAYOUT, np.cumsum([0, *list(_LAYOUT.values())[:-1]]).tolist(), strict=True))
@@ -117,6 +122,14 @@ class BeatContext:
     energy: float | None = None
     register: float | None = None
     feel: str | None = None
+    lag: tuple[float, ...] | None = None
+    """Beats that each part lies behind the beat."""
+    legato: tuple[float, ...] | None = None
+    """Factor on the lengths of each part's notes."""
+    voicing: str | None = None
+    """Of VOICINGS."""
+    wide: float | None = None
+    """0: chords in close, 1: in open position."""
 
     def vector(self) -> NDArray[np.float32]:
         """Shape: [CONTEXT_WIDTH]."""
@@ -147,7 +160,23 @@ class BeatContext:
         if self.feel in FEELS:
             out[place + FEELS.index(self.feel)] = 1.0
             out[place + len(FEELS)] = 1.0
+        self._put_manner(out)
         return out
+
+    def _put_manner(self, out: NDArray[np.float32]) -> None:
+        if self.lag is not None:
+            place = _OFFSET["lag"]
+            out[place : place + len(PARTS)] = 20.0 * np.asarray(self.lag)
+            out[place + len(PARTS)] = 1.0
+        if self.legato is not None:
+            place = _OFFSET["legato"]
+            out[place : place + len(PARTS)] = np.log2(np.asarray(self.legato))
+            out[place + len(PARTS)] = 1.0
+        if self.voicing in VOICINGS:
+            out[_OFFSET["voicing"] + VOICINGS.index(self.voicing)] = 1.0
+            out[_OFFSET["voicing"] + len(VOICINGS)] = 1.0
+        if self.wide is not None:
+            out[_OFFSET["wide"] : _OFFSET["wide"] + 2] = self.wide, 1.0
 
 
 def blank(vectors: NDArray[np.float32], name: str) -> None:

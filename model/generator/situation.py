@@ -131,4 +131,5 @@ class Situation:
             energy=self.knob("energy"),
             register=self.knob("register"),
             feel=feel,
+            **self.style.manner(),
         )

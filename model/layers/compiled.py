@@ -1,4 +1,4 @@
-"""A stack of transformer blocks as compiled kernels with int8 weights: one step over a ring of keys and values.
+"""A stack of transformer blocks as compiled kernels with int8 weights: one step over a ring of int16 keys and values.
 
 `BlockWeights.of(transformer)` copies a `Transformer`; `step` runs it. Player and planner share it.
 """
@@ -108,12 +108,17 @@ class BlockWeights(NamedTuple):
 class BlockArrays(NamedTuple):
     """State and scratch of a stream of up to `rows` rows. The output of a step is in `normed`."""
 
-    keys: Floats
+    keys: NDArray[np.int16]
     """Ring over the window and the slack. Shape: [layers, rows, heads, ring, head width]."""
-    values: Floats
+    values: NDArray[np.int16]
+    key_scale: Floats
+    """Of each key. Shape: [layers, rows, heads, ring]."""
+    value_scale: Floats
     cross_keys: Floats
     """Shape: [cross-attentions, heads, tokens, head width]."""
     cross_values: Floats
+    ones: Floats
+    """Scales of the cross-attentions' keys and values. Shape: [tokens]."""
     place: NDArray[np.int64]
     """Steps since the start of the stream. Shape: [1]."""
     x: Floats
@@ -132,9 +137,11 @@ class BlockArrays(NamedTuple):
         ring = (len(transformer.blocks), rows, heads, transformer.window + slack, transformer.head_width)
         cross = (len(transformer.cross), heads, max(tokens, 1), transformer.head_width)
         longest = max(transformer.window, tokens)
+        keys, values = (np.zeros(ring, np.int16) for _ in range(2))
         return cls(
-            zeros(*ring), zeros(*ring), zeros(*cross), zeros(*cross), np.zeros(1, np.int64), zeros(rows, width), zeros(rows, width),
-            zeros(rows, first.up.out_features), zeros(rows, 3 * width), zeros(rows, width), zeros(longest), np.zeros(longest, np.int32),
+            keys, values, zeros(*ring[:-1]), zeros(*ring[:-1]), zeros(*cross), zeros(*cross), np.ones(max(tokens, 1), np.float32),
+            np.zeros(1, np.int64), zeros(rows, width), zeros(rows, width), zeros(rows, first.up.out_features), zeros(rows, 3 * width),
+            zeros(rows, width), zeros(longest), np.zeros(longest, np.int32),
         )  # fmt: skip
 
 
@@ -163,8 +170,8 @@ def step(p: Any, s: Any, rows: int) -> None:
             for r in range(rows):
                 for h in range(heads):
                     k.attend(
-                        qkv[r, h * width : (h + 1) * width], s.cross_keys[crossed, h], s.cross_values[crossed, h], 0,
-                        s.cross_keys.shape[2], s.scores, s.bits, attended[r, h * width : (h + 1) * width],
+                        qkv[r, h * width : (h + 1) * width], s.cross_keys[crossed, h], s.ones, s.cross_values[crossed, h], s.ones,
+                        0, s.cross_keys.shape[2], s.scores, s.bits, attended[r, h * width : (h + 1) * width],
                     )  # fmt: skip
             k.linear(attended, p.cross_out.weight[crossed], p.cross_out.scale[crossed], p.cross_out.bias[crossed], normed)
             if adapted:
@@ -181,12 +188,14 @@ def step(p: Any, s: Any, rows: int) -> None:
                 key = qkv[r, total + h * width : total + (h + 1) * width]
                 k.rotate(query, cos, sin)
                 k.rotate(key, cos, sin)
-                s.keys[layer, r, h, slot] = key
-                s.values[layer, r, h, slot] = qkv[r, 2 * total + h * width : 2 * total + (h + 1) * width]
+                value = qkv[r, 2 * total + h * width : 2 * total + (h + 1) * width]
+                keys, values = s.keys[layer, r, h], s.values[layer, r, h]
+                key_scale, value_scale = s.key_scale[layer, r, h], s.value_scale[layer, r, h]
+                key_scale[slot] = k.round_row(key, keys[slot])
+                value_scale[slot] = k.round_row(value, values[slot])
                 k.attend(
-                    query, s.keys[layer, r, h], s.values[layer, r, h], first, count, s.scores, s.bits,
-                    attended[r, h * width : (h + 1) * width],
-                )  # fmt: skip
+                    query, keys, key_scale, values, value_scale, first, count, s.scores, s.bits, attended[r, h * width : (h + 1) * width]
+                )
         k.linear(attended, p.out.weight[layer], p.out.scale[layer], p.out.bias[layer], normed)
         if adapted:
             k.low_rank(attended, p.low, OUT, layer, normed)

@@ -1,7 +1,8 @@
 """Kernels for playing on a CPU, compiled by numba: what one step at batch 1 or 2 needs, without a framework's cost per call.
 
-Weights are int8 with a scale a row, activations and sums float32. A step reads every weight once, for both rows of a guided
-batch, which is what a step costs. Everything writes into arrays that the caller owns. Shapes: x [rows, inputs], out [rows, outputs].
+Weights are int8 and a stream's keys and values int16, a scale a row; activations and sums float32. A step reads every
+weight once, for both rows of a guided batch, which is what a step costs. Everything writes into arrays that the caller owns.
+Shapes: x [rows, inputs], out [rows, outputs].
 """
 
 from __future__ import annotations
@@ -168,10 +169,26 @@ def softmax(x: Any, bits: Any) -> None:
 
 
 @njit(**PART)
-def attend(query: Any, keys: Any, values: Any, first: int, count: int, scores: Any, bits: Any, out: Any) -> None:
-    """Attention of one row and head to `count` steps of a ring, from slot `first` on.
+def round_row(x: Any, out: Any) -> Any:
+    """x as int16 in `out`; what to multiply it by is given back. Shape: [n] both."""
+    top = F(0)
+    for i in range(x.shape[0]):
+        top = max(top, abs(x[i]))
+    if top == 0:
+        top = F(1)
+    factor = F(32767) / top
+    for i in range(x.shape[0]):
+        out[i] = np.int16(np.rint(x[i] * factor))
+    return top / F(32767)
 
-    Shapes: query, out [width], keys, values [ring, width], scores and bits [count or more].
+
+@njit(**PART)
+def attend(
+    query: Any, keys: Any, key_scale: Any, values: Any, value_scale: Any, first: int, count: int, scores: Any, bits: Any, out: Any
+) -> None:
+    """Attention of one row and head to `count` steps of a ring, from slot `first` on. Keys and values: int16 or float32.
+
+    Shapes: query, out [width], keys, values [ring, width], their scales [ring], scores and bits [count or more].
     """
     ring, width = keys.shape
     factor = F(1) / np.sqrt(F(width))
@@ -182,8 +199,8 @@ def attend(query: Any, keys: Any, values: Any, first: int, count: int, scores: A
         a = F(0)
         key = keys[slot]
         for d in range(width):
-            a += query[d] * key[d]
-        scores[t] = a * factor
+            a += query[d] * F(key[d])
+        scores[t] = a * (factor * key_scale[slot])
     softmax(scores[:count], bits[:count])
     for d in range(width):
         out[d] = F(0)
@@ -191,10 +208,10 @@ def attend(query: Any, keys: Any, values: Any, first: int, count: int, scores: A
         slot = first + t
         if slot >= ring:
             slot -= ring
-        p = scores[t]
+        p = scores[t] * value_scale[slot]
         value = values[slot]
         for d in range(width):
-            out[d] += p * value[d]
+            out[d] += p * F(value[d])
 
 
 @njit(**PART)

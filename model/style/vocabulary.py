@@ -95,10 +95,32 @@ _LEANS: Final[dict[str, tuple[tuple[float, str], ...]]] = {
         (0.05, "deep triplets, heavy triplet feel, lilting, loping, greasy, heavy swing, hard swinging, swings hard, shuffle"),
         (-0.05, "even eighths, level eighths, flat eighths, almost even eighths, light swing"),
     ),
+    "lag": (
+        (0.035, "behind the beat, laid back, dragging, dragging a little, lazy, lazy time, late on the beat, hanging back, drags"),
+        (-0.025, "on top of the beat, on top of it, ahead of the beat, pushing, pushing the time, leaning forward, on its toes, rushing"),
+    ),
+    "legato": (
+        (0.35, "legato, long notes, sustained, singing lines, smooth, held notes, flowing, lyrical"),
+        (-0.8, "staccato, short notes, clipped, detached, choppy, chopped, snappy notes, stabs"),
+    ),
+    "wide": (
+        (1.0, "wide voicings, wide chords, wide rootless chords, open voicings, open position, spread voicings, spread chords,"
+              " spread rootless chords, spread four note chords, drop two, drop 2, drop two chords, drop 2 voicings"),
+        (-1.0, "close voicings, close position, tight voicings, block chords, locked hands"),
+    ),
 }  # fmt: skip
-"""What is added to the knob of the name; to the share of the beat that the first eighth takes for `swing`."""
+"""What is added to the knob of the name; to the share of the beat that the first eighth takes for `swing`; beats that piano and horn
+play behind the beat for `lag`; powers of two of their notes' lengths for `legato`; above 0 the piano's chords are in open position, below
+0 in close position, for `wide`."""
 LEANS: Final = tuple(_LEANS)
-MOST: Final = {"energy": 0.45, "density": 0.45, "register": 0.45, "swing": 0.06}
+_VOICINGS: Final = {
+    "rootless": "rootless, rootless voicings, rootless chords, rootless left hand, wide rootless chords, spread rootless chords",
+    "drop2": "drop two, drop 2, drop two chords, drop 2 voicings, four note chords, spread four note chords",
+    "shell": "shell voicings, shells, bare shells, shell chords, two note chords, thirds and sevenths, guide tones",
+    "triad": "triads, plain triads, simple chords, stride, stride chords, three note chords, old time harmony",
+    "quartal": "quartal, quartal voicings, quartal harmony, fourths, stacked fourths, fourth chords, chords in fourths",
+}
+MOST: Final = {"energy": 0.45, "density": 0.45, "register": 0.45, "swing": 0.06, "lag": 0.05, "legato": 1.0, "wide": 1.0}
 """However much is said."""
 _NOTHING: Final = (
     "open hi hat",
@@ -133,9 +155,9 @@ class Meaning(NamedTuple):
     """One thing that a phrase asks for."""
 
     kind: str
-    """feel, room, a part, or one of LEANS."""
+    """feel, room, voicing, a part, or one of LEANS."""
     value: str
-    """Of a feel, a room or a part's sound."""
+    """Of a feel, a room, a voicing or a part's sound."""
     amount: float = 0.0
     """Of a lean."""
     rank: int = 1
@@ -147,7 +169,7 @@ def _split(phrases: str) -> list[str]:
 
 
 def _every() -> Iterator[tuple[str, Meaning]]:
-    for kind, rank, table in (("feel", 1, _FEELS), ("feel", 0, _WEAK_FEELS), ("room", 1, _ROOMS)):
+    for kind, rank, table in (("feel", 1, _FEELS), ("feel", 0, _WEAK_FEELS), ("room", 1, _ROOMS), ("voicing", 1, _VOICINGS)):
         for value, phrases in table.items():
             yield from ((phrase, Meaning(kind, value, rank=rank)) for phrase in _split(phrases))
     for part in PARTS:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jamd.contract.prompts import read_prompts
 from jamd.contract.units import PARTS
+from model.corpus.voicings import OPEN
 from model.style.vocabulary import LEANS, MOST, Meaning, meanings
 
 SOUNDS: Final = {"piano": "grand", "bass": "upright", "drums": "jazz", "horn": "tenor"}
@@ -48,7 +49,10 @@ class Style:
     room: str | None = None
     """Of `model.layers.room.ROOMS`; None: no word of it. `dry` is none, that of the players included; `studio` is as they are."""
     leans: Mapping[str, float] = field(default_factory=dict)
-    """Added to the knobs density, energy, register, and to the swing; what is not named is left alone."""
+    """Added to the knobs density, energy, register, and to the swing; and the lag, legato and width of `model.style.vocabulary`. What is
+    not named is left alone."""
+    voicing: str | None = None
+    """Of the piano's chords, one of `model.corpus.personas.VOICINGS`."""
 
     def band(self, own: Mapping[str, str]) -> dict[str, str]:
         """Instrument of each part where players bring their own."""
@@ -61,6 +65,25 @@ class Style:
             return value
         return min(max((0.5 if value is None else value) + lean, 0.0), 1.0)
 
+    def manner(self) -> dict[str, Any]:
+        """What of a player's manner was said, as arguments of a `BeatContext`: piano and horn lead, bass and drums keep the time."""
+        out: dict[str, Any] = {}
+        lag, legato, wide = (self.leans.get(name, 0.0) for name in ("lag", "legato", "wide"))
+        if lag:
+            out["lag"] = tuple(lag if part in LEADS else 0.0 for part in PARTS)
+        if legato:
+            out["legato"] = tuple(2.0**legato if part in LEADS else 1.0 for part in PARTS)
+        if wide:
+            out["wide"] = float(wide > 0)
+        if self.voicing is not None:
+            out["voicing"] = self.voicing
+            out.setdefault("wide", float(self.voicing in OPEN))  # training tells both together
+        return out
+
+
+LEADS: Final = ("piano", "horn")
+"""Parts whose manner is a style's."""
+
 
 def programs_of(sounds: Mapping[str, str]) -> dict[str, int]:
     """General MIDI programs of sounds by part."""
@@ -68,8 +91,8 @@ def programs_of(sounds: Mapping[str, str]) -> dict[str, int]:
 
 
 def read_style(text: str) -> Style:
-    """What a text asks for: of feel, room and each instrument the last word in the heaviest prompt wins, a general one only where there is
-    no other; manner is averaged by weight.
+    """What a text asks for: of feel, room, voicing and each instrument the last word in the heaviest prompt wins, a general one only where
+    there is no other; manner is averaged by weight.
 
     A prompt with a weight below 0 leads away: its manner is turned round, the rest of it says nothing.
     """
@@ -85,14 +108,14 @@ def read_style(text: str) -> Style:
             if one.kind not in LEANS and one.rank >= here.get(one.kind, one).rank:
                 here[one.kind] = one
         chosen |= here
-    feel, room = (chosen[kind].value if kind in chosen else None for kind in ("feel", "room"))
+    feel, room, voicing = (chosen[kind].value if kind in chosen else None for kind in ("feel", "room", "voicing"))
     sounds = SOUNDS | {part: chosen[part].value for part in PARTS if part in chosen}
     named = {part for part in PARTS if part in chosen and chosen[part].rank > 0}
     if feel == "ballad" and "drums" not in chosen:
         sounds["drums"] = "brushes"
     whole = sum(abs(weight) for _, weight in prompts)
     leans = {knob: total / whole for knob, total in sums.items() if total != 0}
-    return Style(feel, sounds, frozenset(named), text=text, room=room, leans=leans)
+    return Style(feel, sounds, frozenset(named), text=text, room=room, leans=leans, voicing=voicing)
 
 
 def _lean(asked: list[Meaning], knob: str) -> float:

@@ -35,6 +35,10 @@ from model.training.loop import Budget, Loop, mixed
 
 VALID_SEEDS = range(900_000_000, 900_000_048)
 DROPPED = {"swing": 0.2, "density": 0.2, "energy": 0.2, "register": 0.3, "feel": 0.2, "form": 0.15}
+MANNER = {"lag": 0.6, "legato": 0.6, "voicing": 0.6, "wide": 0.6}
+"""Left out of pieces as the corpus has them: a jam whose style says nothing of them tells none. A drawn manner is always told."""
+BARE = 0.08
+"""Share of the crops that are told nothing of what can be left out, so that the style has something to say."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class PlannerPiece:
     captions: tuple[str, ...] = ()
     styles: NDArray[np.float32] | None = None
     """Embeddings of the captions. Shape: [captions, style width]."""
+    shaped: bool = False
+    """In drawn manners."""
 
 
 def contexts_of(piece: Any) -> NDArray[np.float32]:
@@ -67,6 +73,10 @@ def contexts_of(piece: Any) -> NDArray[np.float32]:
                 energy=float(piece.energy[bar]),
                 register=float(piece.register[bar]),
                 feel=piece.feel,
+                lag=piece.manners[bar].lag,
+                legato=piece.manners[bar].legato,
+                voicing=piece.manners[bar].voicing,
+                wide=None if piece.manners[bar].wide is None else float(piece.manners[bar].wide),
             ).vector()
         )
     return np.stack(rows)
@@ -74,6 +84,9 @@ def contexts_of(piece: Any) -> NDArray[np.float32]:
 
 PERSONAS = 0.5
 """Share of the pieces that one leads."""
+SHAPED = 0.8
+"""Share of those that none leads which are in drawn manners: what came before tells a manner that stays, one that changes must be read."""
+MOST_BARS = 400
 SECONDS = (20.0, 150.0)
 """Length of the training pieces: up to three choruses, so that what comes again after one can be learnt."""
 AHEAD = 8
@@ -87,6 +100,7 @@ def make(seed: int) -> PlannerPiece:
 
     Validation pieces are made of solos and tunes that no training piece has.
     """
+    from model.corpus.manner import draw_manners
     from model.corpus.piece import make_piece
     from model.corpus.real import split
     from model.corpus.sounds import Studio
@@ -95,9 +109,12 @@ def make(seed: int) -> PlannerPiece:
     from model.training.style import describe
 
     held_out = seed in VALID_SEEDS
+    persona, dice = draw_persona(seed, PERSONAS), np.random.default_rng([20_39, seed])
+    shaped = persona is None and not held_out and dice.random() < SHAPED
     piece = make_piece(
         seed,
-        persona=draw_persona(seed, PERSONAS),
+        persona=persona,
+        manner=draw_manners(dice, MOST_BARS) if shaped else None,
         studio=Studio.full(),
         sources=split(load_sources(), held_out=held_out),
         seconds=(20, 60) if held_out else SECONDS,
@@ -105,7 +122,7 @@ def make(seed: int) -> PlannerPiece:
     events, beats = encode(piece.notes)
     rng, about = np.random.default_rng([20_28, seed]), about_of(piece)
     captions = tuple(describe(rng, about, 0.0, piece.seconds) for _ in range(CAPTIONS))
-    return PlannerPiece(events, np.minimum(beats, piece.bars * piece.beats_per_bar), contexts_of(piece), captions)
+    return PlannerPiece(events, np.minimum(beats, piece.bars * piece.beats_per_bar), contexts_of(piece), captions, shaped=shaped)
 
 
 BLUR = 0.6
@@ -132,8 +149,9 @@ def crop(piece: PlannerPiece, rng: np.random.Generator, length: int, unstyled: f
     pitched = (events[:, 2] != 2) & (events[:, 2] != REST)
     events[pitched, 3] = np.clip(events[pitched, 3] + shift, 0, 127)
     contexts = transpose_contexts(contexts, shift)
-    for name, share in DROPPED.items():
-        if rng.random() < share:
+    bare = rng.random() < BARE
+    for name, share in (DROPPED | ({} if piece.shaped else MANNER)).items():
+        if bare or rng.random() < share:
             blank(contexts, name)
     if len(events) < length:
         short = length - len(events)

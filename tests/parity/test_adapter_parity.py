@@ -166,9 +166,9 @@ def test_after_a_swap_and_back_the_same_state_goes_on_as_the_base(tmp_path: Path
     clean = tiny_models(True)
     assert clean.compiled is not None
     fresh = CompiledPlayer(clean.player, clean.compiled[0])
-    for ours, theirs in ((voice.state.blocks.keys, fresh.state.blocks.keys), (voice.state.blocks.values, fresh.state.blocks.values),
-                         (voice.state.blocks.place, fresh.state.blocks.place), (voice.state.history, fresh.state.history)):  # fmt: skip
-        theirs[:] = ours
+    for name in ("keys", "values", "key_scale", "value_scale", "place"):
+        getattr(fresh.state.blocks, name)[:] = getattr(voice.state.blocks, name)
+    fresh.state.history[:] = voice.state.history
     assert np.array_equal(hidden(voice, 30, 1.0), hidden(fresh, 30, 1.0))
 
 

@@ -16,24 +16,25 @@ from jamd.contract.errors import FailureError
 from jamd.contract.units import FRAME_SAMPLES, PARTS, SAMPLE_RATE
 from model.codec import Codec
 from model.config import CodecConfig, PlannerConfig, PlayerConfig
-from model.corpus.notes import make_notes
+from model.corpus.notes import Notes, make_notes
 from model.evaluate import Bench, Case, Result, Sampling, make_cases, to_page
 from model.evaluate.__main__ import KINDS, main, run
 from model.evaluate.continuation import distances
-from model.evaluate.knobs import measure_knobs
+from model.evaluate.knobs import CHORUS, measure_knobs
+from model.evaluate.manner import TOLD, manner_of, measure_manners
 from model.evaluate.note import match, measure_note, parting, scores, withheld
 from model.evaluate.parts import sections, silence, switched
 from model.evaluate.plan import measure_plan
 from model.evaluate.plans import chorus_case, make_choruses, plan
 from model.evaluate.stream import Change, run_free
-from model.evaluate.style import measure_style, ranks
+from model.evaluate.style import _band, measure_style, ranks
 from model.evaluate.variations import differing
 from model.generator.models import Models
 from model.generator.planner import Planner
 from model.generator.player import Player
 from model.metrics import musicnn, transcribe
 from model.metrics.heard import heard, heard_from_score
-from model.style.words import Style
+from model.style.words import Style, read_style
 
 CHART = parse_chart("| Dm7 | G7 |")
 CASES = [Case(index, CHART, tempo, "swing", 1) for index, tempo in enumerate((240.0, 300.0))]
@@ -186,6 +187,28 @@ def test_a_long_plan_is_measured_by_stretches(bench: Bench, monkeypatch: pytest.
     assert row["notes a beat"] == pytest.approx(sum(row[f"{part}: notes a beat"] for part in PARTS))
 
 
+def test_a_manner_is_measured_beside_the_band(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The corpus' band in the planner's place moves as the band does."""
+
+    def played(bench: Bench, case: Case, parts: dict[str, bool], seed: int, style: Style | None = None) -> Notes:
+        return bench.corpus_piece(case, parts=list(parts.values()), manner=manner_of(style or Style())).notes
+
+    monkeypatch.setattr("model.evaluate.manner.plan", played)
+    monkeypatch.setattr("model.evaluate.manner.auto_swing", lambda tempo, feel: bench.corpus_piece(chorus_case(0)).swing)
+    found = measure_manners(bench).rows
+    assert list(found) == [f"{who}: {words}" for words, *_ in TOLD for who in ("model", "band")]
+    for words, *_ in TOLD:
+        assert found[f"model: {words}"] == found[f"band: {words}"]
+    assert sum(found[f"model: {words}"][0]["right way"] for words, *_ in TOLD) >= 5
+
+
+def test_the_band_plays_a_style_by_its_words(bench: Bench) -> None:
+    grand, rhodes, soft = (_band(bench, CASES[0], read_style(text)) for text in ("grand piano", "rhodes", "very quiet"))
+    assert grand.shape == rhodes.shape and grand.shape[1] == 2
+    assert distances(grand, rhodes)["spectrum"] > 0.05
+    assert distances(soft, grand)["level_db"] > 2.0
+
+
 def test_what_differs() -> None:
     one = make_notes([(0, 60, 80.0, beat, 0.5) for beat in range(4)], 120.0)
     assert differing(one, one) == 0.0
@@ -199,7 +222,11 @@ def test_what_differs() -> None:
 
 def test_knobs_are_followed_through(bench: Bench) -> None:
     found = measure_knobs(bench)
-    assert {name.split(":")[0] for name in found.rows} == {"density", "energy", "band, density", "band, energy"}
+    assert {name.split(":")[0] for name in found.rows} == {
+        f"{who}{knob}" for who in ("", "band, ") for knob in ("density", "energy", "register")
+    }
+    for knob, name in CHORUS.items():  # over a chorus the band does what it is told
+        assert found.rows[f"band, {knob}: {name}"][0]["spearman"] > 0.9
     assert all(len(row["values"]) == 5 for rows in found.rows.values() for row in rows)
 
 
@@ -232,5 +259,5 @@ def test_a_kind_nobody_knows_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit):
         main([str(tmp_path), "--kinds", "model,nonsense"])
     assert "nonsense" in capsys.readouterr().err
-    assert len(KINDS) == 15
+    assert len(KINDS) == 16
     assert main([str(tmp_path), "--kinds", "note", "--model", str(tmp_path)]) == FailureError("").exit_status

@@ -25,6 +25,7 @@ from model.generator.events import (
     REST,
     TICKS,
     BeatContext,
+    blank,
     decode_event,
     encode,
     transpose_contexts,
@@ -64,8 +65,18 @@ def test_contexts_differ_by_what_they_say() -> None:
     base = context().vector()
     assert base.shape == (CONTEXT_WIDTH,)
     for changes in ({"chart": parse_chart("| Dm7 | Db7 |")}, {"chart_beat": 4.0}, {"bar": 1}, {"beat_in_bar": 1},
-                    {"tempo": 200.0}, {"parts": (True,) * 4}, {"density": 0.5}, {"feel": "bossa"}):  # fmt: skip
+                    {"tempo": 200.0}, {"parts": (True,) * 4}, {"density": 0.5}, {"feel": "bossa"},
+                    {"lag": (0.0, 0.0, 0.0, 0.02)}, {"lag": (0.0,) * 4}, {"legato": (0.5, 1.0, 1.0, 1.0)}, {"voicing": "shell"},
+                    {"wide": 0.0}, {"wide": 1.0}):  # fmt: skip
         assert not np.array_equal(base, context(**changes).vector()), changes
+
+
+def test_what_is_left_out_of_a_context_is_as_if_never_told() -> None:
+    given = {"swing": 0.6, "density": 0.4, "lag": (0.01,) * 4, "legato": (1.2,) * 4, "voicing": "triad", "wide": 1.0, "feel": "funk"}
+    for name in given:
+        told = context(**given).vector()[None].copy()
+        blank(told, name)
+        assert np.array_equal(told[0], context(**{key: value for key, value in given.items() if key != name}).vector()), name
 
 
 def test_transposed_context_is_the_context_of_the_transposed_chart() -> None:

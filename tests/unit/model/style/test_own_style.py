@@ -146,7 +146,8 @@ def told(models: Models, embedding: np.ndarray | None) -> tuple[np.ndarray, np.n
 
 
 def same(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    """But for the last bit: a style of length 1 is brought to length 1 on one of the ways."""
+    return all(np.allclose(a, b, rtol=0, atol=1e-5) for a, b in zip(one, other, strict=True))
 
 
 def test_a_stream_is_led_as_by_a_prompt_and_a_prompt_takes_its_place(models: Models, rack: AdapterRack) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from jamd.contract.chart import parse_chart
 from jamd.contract.clock import Clock
-from model.corpus.wordings import FEEL, INSTRUMENT, ROOM, UNRELATED
+from model.corpus.personas import VOICINGS
+from model.corpus.wordings import FEEL, INSTRUMENT, ROOM, TIME, TOUCH, UNRELATED, VOICING
 from model.generator.situation import Situation
 from model.layers.room import DRY, ROOMS, OwnRoom, check_room, mix_rooms
 from model.style.vocabulary import LEANS, MOST, PHRASES, meanings
@@ -109,6 +110,26 @@ def test_a_knob_moves_around_what_the_style_leans_to() -> None:
     assert straight.swing_at(140.0) == 0.7
 
 
+def test_a_players_manner_is_told_where_it_is_said() -> None:
+    told = situation(read_style("laid back, staccato, stacked fourths, wide voicings")).context(0)
+    assert told.lag == (pytest.approx(0.035), 0.0, 0.0, pytest.approx(0.035)) and told.voicing == "quartal" and told.wide == 1.0
+    assert told.legato is not None and told.legato[0] == told.legato[3] < 0.6 and told.legato[1:3] == (1.0, 1.0)
+    untold = situation(read_style("hard bop")).context(0)
+    assert (untold.lag, untold.legato, untold.voicing, untold.wide) == (None,) * 4
+    pushing = situation(read_style("on top of the beat, close voicings, legato")).context(0)
+    assert pushing.lag is not None and pushing.lag[3] < 0 and pushing.wide == 0.0 and pushing.legato is not None and pushing.legato[0] > 1.2
+    assert read_style("drop-two chords").manner() == {"wide": 1.0, "voicing": "drop2"}
+    told = {text: read_style(text).manner() for text in ("stacked fourths", "shells", "rootless, wide voicings", "fourths, close voicings")}
+    assert [one["wide"] for one in told.values()] == [1.0, 0.0, 1.0, 0.0]  # as their kind has it, where nothing else is said
+    for kind, words in VOICING.items():  # as the corpus says it
+        said = {text: read_style(text).voicing for text in words.usual if text != "block chords"}
+        assert set(said.values()) == {"rootless" if kind == "rootless_b" else kind}, said
+    for text in TIME["late"].usual + TOUCH["long"].usual:
+        assert {"lag", "legato"} & read_style(text).leans.keys() and max(read_style(text).leans.values()) > 0, text
+    for text in TIME["early"].usual + TOUCH["short"].usual:
+        assert min(read_style(text).leans.values()) < 0, text
+
+
 def test_words_about_anything_else_ask_for_nothing() -> None:
     known = {"techno", "synth", "synthesizer", "ambient", "drone", "screaming", "edm", "rock", "open", "disco"}
     asking = [word for word in UNRELATED if meanings(word)]
@@ -120,7 +141,8 @@ def test_the_vocabulary_is_of_things_that_there_are() -> None:
     assert values == {part: set(names) for part, names in PROGRAMS.items()} | {"room": set(ROOMS)}
     assert all(check_room(np.array(params, np.float32)) for params in ROOMS.values())
     kinds = {one.kind for asked in PHRASES.values() for one in asked}
-    assert kinds == {"feel", "room", *PROGRAMS, *LEANS}
+    assert kinds == {"feel", "room", "voicing", *PROGRAMS, *LEANS}
+    assert {one.value for asked in PHRASES.values() for one in asked if one.kind == "voicing"} <= set(VOICINGS)
 
 
 def test_the_room_that_is_asked_for_is_added_to_the_players_own() -> None:
