@@ -53,6 +53,7 @@ def test_stopped_gone_on_with_and_played(
     process = subprocess.Popen(
         [sys.executable, "-m", "jamd", *command],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"JAMD_HOME": str(home)},
+        start_new_session=True,  # a training puts its session behind all others, and these tests are of this one
     )  # fmt: skip
     note, deadline = home / "learning" / "ann" / "progress.json", time.monotonic() + PATIENCE_S
     phase = ""
