@@ -47,25 +47,24 @@ def _band(bench: Bench, case: Case, knob: str, value: float) -> Played:
     return Played(render_mix(piece), piece.notes)
 
 
-class _Found:
-    """Rows and pairs of all knobs."""
+Rows = dict[str, list[dict[str, Any]]]
 
-    def __init__(self) -> None:
-        self.rows: dict[str, list[dict[str, Any]]] = {}
-        self.pairs: dict[str, list[tuple[float, float]]] = {}
 
-    def add(self, name: str, case: str, values: list[float]) -> None:
-        """What was measured at each of VALUES."""
-        if np.isfinite(values).sum() < 3:
-            return
-        own = follow(list(zip(VALUES, values, strict=True)))
-        rises = float(np.mean([two >= one for one, two in pairwise(values)]))
-        self.rows.setdefault(name, []).append(
-            {"name": case, "spearman": own.spearman, "monotone": float(own.monotone), "rising_steps": rises,
-             "from_0_to_1": values[-1] - values[0], "values": values}
-        )  # fmt: skip
-        mean = float(np.mean([one for one in values if np.isfinite(one)]))
-        self.pairs.setdefault(name, []).extend((value, one - mean) for value, one in zip(VALUES, values, strict=True))
+def _add(rows: Rows, name: str, case: str, values: list[float]) -> None:
+    """A case's row: what was measured at each of VALUES. Fewer than three measures are none."""
+    if np.isfinite(values).sum() < 3:
+        return
+    own = follow(list(zip(VALUES, values, strict=True)))
+    rises = float(np.mean([two >= one for one, two in pairwise(values)]))
+    rows.setdefault(name, []).append(
+        {"name": case, "spearman": own.spearman, "monotone": float(own.monotone), "rising_steps": rises,
+         "from_0_to_1": values[-1] - values[0], "values": values}
+    )  # fmt: skip
+
+
+def _together(rows: list[dict[str, Any]]) -> list[tuple[float, float]]:
+    """Pairs of all cases, each case less its own mean."""
+    return [(value, one - np.nanmean(row["values"])) for row in rows for value, one in zip(VALUES, row["values"], strict=True)]
 
 
 def _in_chorus(knob: str, notes: Notes, beats: int) -> float:
@@ -76,7 +75,7 @@ def _in_chorus(knob: str, notes: Notes, beats: int) -> float:
     return float(shown.mean()) if len(shown) else float("nan")
 
 
-def _choruses(bench: Bench, found: _Found) -> None:
+def _choruses(bench: Bench, rows: Rows) -> None:
     """The plans of a whole chorus of 32 bars: what a clip has of them is chance in part."""
     everybody: dict[str, bool] = dict.fromkeys(PARTS, True)
     for index in range(min(bench.some, len(bench.cases))):
@@ -87,8 +86,8 @@ def _choruses(bench: Bench, found: _Found) -> None:
                 own.append(_in_chorus(knob, plan(bench, case, everybody, index + 1, knob=(knob, value)), case.chart.beats))
                 given: dict[str, Any] = {knob: value, "parts": [True] * len(PARTS)}
                 band.append(_in_chorus(knob, bench.corpus_piece(case, **given).notes, case.chart.beats))
-            found.add(f"{knob}: {name}", f"chorus {index}", own)
-            found.add(f"band, {knob}: {name}", f"chorus {index}", band)
+            _add(rows, f"{knob}: {name}", f"chorus {index}", own)
+            _add(rows, f"band, {knob}: {name}", f"chorus {index}", band)
         bench.progress(f"knobs, chorus {index}")
 
 
@@ -100,7 +99,6 @@ def measure_knobs(bench: Bench) -> Result:
         " together, each less its own mean. `band`: the rule-based band that the model learnt from, told the same. Notes are heard by"
         " basic-pitch. In a chorus: the plan of 32 bars for all four parts; a clip has 8 s of three."
     )
-    found = _Found()
     for whole in bench.cases[: bench.some]:
         case = whole.lasting(bench.clip_s)
         middle = bench.play(bench.request(case))
@@ -112,12 +110,11 @@ def measure_knobs(bench: Bench) -> Result:
                     for name, one in _measures(knob, heard, case.tempo).items():
                         measured.setdefault(f"{who}: {name}", []).append(one)
             for name, values in measured.items():
-                found.add(name, str(case.index), values)
-        bench.progress(f"knobs {case.index}: " + ", ".join(f"{name} {rows[-1]['spearman']:.2f}" for name, rows in found.rows.items()))
-    _choruses(bench, found)
-    result.rows = found.rows
-    for name, both in found.pairs.items():
-        knob_found = follow(both)
+                _add(result.rows, name, str(case.index), values)
+        bench.progress(f"knobs {case.index}: " + ", ".join(f"{name} {rows[-1]['spearman']:.2f}" for name, rows in result.rows.items()))
+    _choruses(bench, result.rows)
+    for name, rows in result.rows.items():
+        knob_found = follow(_together(rows))
         result.figures |= {f"{name}, Spearman": knob_found.spearman, f"{name}, chance": knob_found.chance}
         for value, median in zip(knob_found.values, knob_found.medians, strict=True):
             result.figures[f"{name}, median at {value:g}"] = median
