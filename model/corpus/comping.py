@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from model.corpus.grid import Row, Stage
+from model.corpus.manner import Manner
 from model.corpus.sources.jtd import TrioStats
-from model.corpus.voicings import forms, place
+from model.corpus.voicings import forms, is_open, opened, place
 
 PART = 0
 _SHAPES = 4
@@ -28,17 +29,18 @@ _RHYTHMS = (
 )
 
 
-def play(stage: Stage, melody_in_piano: bool, kinds: Sequence[tuple[str, bool]], hands: TrioStats | None = None) -> list[Row]:
+def play(stage: Stage, melody_in_piano: bool, kind: str, manners: Sequence[Manner], hands: TrioStats | None = None) -> list[Row]:
     """Chords for the whole piece. With the melody in the same hands the chords lie lower and are sparser.
 
     Args:
-        kinds: of voicings, and whether they are kept close; one a bar.
+        kind: of voicing, where a manner has none of its own.
+        manners: one a bar; of them, voicing and width.
         hands: a real pianist's hand shapes, which take the place of the rules where one of them spells the chord.
     """
     rng = stage.rng
     rows: list[Row] = []
     previous: list[int] = []
-    for bar, (kind, close) in zip(range(stage.bars), kinds, strict=True):
+    for bar, manner in zip(range(stage.bars), manners, strict=True):
         density = float(stage.density[bar]) * (0.75 if melody_in_piano else 1.0)
         centre = 54 + 12 * float(stage.register[bar]) - (4 if melody_in_piano else 0)
         for beat, length in _rhythm(stage, bar, density):
@@ -47,9 +49,9 @@ def play(stage: Stage, melody_in_piano: bool, kinds: Sequence[tuple[str, bool]],
             if chord.root is None:
                 continue
             alone = not stage.parts[bar, 1]
-            drawn = [hands.draw_voicing(rng, chord) for _ in range(_SHAPES)] if hands is not None and not alone else []
-            shapes = [[pitch - chord.root for pitch in shape] for shape in drawn if shape]
-            shapes = shapes or forms(chord, kind, close=close, with_root=alone)
+            shapes = _as_wide(hands.draw_voicings(rng, chord, _SHAPES), manner.wide) if hands is not None and not alone else []
+            shapes = [[pitch - chord.root for pitch in shape] for shape in shapes]
+            shapes = shapes or forms(chord, manner.voicing or kind, wide=manner.wide, with_root=alone)
             pitches = place(shapes, chord.root, centre, previous, rng)
             previous = pitches
             at = bar * stage.per_bar + stage.swung(beat) + stage.human(6.0, 4.0)
@@ -61,6 +63,13 @@ def play(stage: Stage, melody_in_piano: bool, kinds: Sequence[tuple[str, bool]],
                 low = 36 + (chord.root if chord.bass is None else chord.bass) % 12
                 rows.append((PART, low, level, at + stage.human(3.0), max(length, 1.5)))
     return rows
+
+
+def _as_wide(shapes: list[list[int]], wide: bool | None) -> list[list[int]]:
+    """Shapes in open position, or those of them that are close; None: all, as they are."""
+    if wide is None:
+        return shapes
+    return [opened(shape) for shape in shapes] if wide else [shape for shape in shapes if not is_open(shape)]
 
 
 def _anticipates(stage: Stage, bar: int, beat: float) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import Final
 
 import numpy as np
@@ -11,11 +12,10 @@ import numpy as np
 from jamd.contract.units import PARTS
 from model.corpus.grid import Row
 from model.corpus.personas import VOICINGS, Persona
-from model.corpus.voicings import LOWEST, OPEN, is_open
+from model.corpus.voicings import OPEN
 
-PIANO: Final = PARTS.index("piano")
-_AT_ONCE: Final = 0.08
-"""Beats between the first and the last note of a chord struck at once."""
+LEADS: Final = ("piano", "horn")
+"""Parts whose manner is heard and spoken of first; bass and drums keep the time."""
 _RESTLESS: Final = 0.5
 _WIDE: Final = (0.35, 0.25, 0.4)
 """Of drawn manners, those that open chords, keep them close, and leave them."""
@@ -32,7 +32,7 @@ class Manner:
     voicing: str | None = None
     """Of VOICINGS; None: not known, or whatever the piece draws."""
     wide: bool | None = None
-    """Chords of the piano are opened where their kind is close (drop 2), or kept close where it is open; None: as their kind has them."""
+    """Whether chords of the piano are in open position, whatever their kind; None: as their kind has them."""
 
     def __post_init__(self) -> None:
         if len(self.lag) != len(PARTS) or len(self.legato) != len(PARTS):
@@ -44,6 +44,11 @@ class Manner:
         """A note in this manner."""
         part, pitch, velocity, beat, length = row
         return part, pitch, velocity, beat + self.lag[part], length * self.legato[part]
+
+    def filled(self, kind: str) -> Manner:
+        """With a piece's kind of voicing where it has none of its own, and the width of its kind where it says nothing of it."""
+        kind = self.voicing or kind
+        return replace(self, voicing=kind, wide=kind in OPEN if self.wide is None else self.wide)
 
 
 NEUTRAL: Final = Manner()
@@ -58,16 +63,11 @@ def of_persona(persona: Persona) -> Manner:
     )
 
 
-def spread(manner: Manner, kind: str) -> bool:
-    """Whether chords of a kind of voicing are in open position in a manner."""
-    return kind in OPEN if manner.wide is None else manner.wide
-
-
 def draw_manner(rng: np.random.Generator) -> Manner:
     """Anybody's: piano and horn, now and then bass and drums, 0.03 beats early to 0.05 late; notes half to 1.35 times as long."""
     lag, legato = [], []
     for part in PARTS:
-        leads = part in ("piano", "horn")
+        leads = part in LEADS
         lag.append(float(rng.uniform(-0.03, 0.05)) if rng.random() < (0.7 if leads else 0.25) else 0.0)
         legato.append(float(2.0 ** rng.uniform(-1.0, 0.43)) if part != "drums" and rng.random() < (0.7 if leads else 0.15) else 1.0)
     voicing = str(rng.choice(VOICINGS)) if rng.random() < 0.7 else None
@@ -75,41 +75,16 @@ def draw_manner(rng: np.random.Generator) -> Manner:
     return Manner(tuple(lag), tuple(legato), voicing, wide)
 
 
-def draw_manners(rng: np.random.Generator, bars: int) -> list[Manner]:
-    """One a bar, as a style may change while music plays: another one every four bars or more, in half of the pieces every bar or more.
+def draw_manners(rng: np.random.Generator) -> Iterator[Manner]:
+    """One a bar without end, as a style may change while music plays: another one every four bars or more, for half of the seeds every
+    bar or more.
 
     Where manners change faster than a player would, what came before tells little of what is to come: it has to be read.
     """
-    out: list[Manner] = []
     every = 1 if rng.random() < _RESTLESS else 4
-    for bar in range(bars):
-        out.append(draw_manner(rng) if bar == 0 or (bar % every == 0 and rng.random() < 0.5) else out[-1])
-    return out
-
-
-def open_chords(rows: list[Row], wanted: Callable[[float], bool]) -> list[Row]:
-    """Chords of three notes and more in open position: the second voice from above an octave lower where it stays above the mud.
-
-    Those that span more than an octave are open already and stay.
-
-    Args:
-        rows: of one player, each chord's notes one after the other.
-        wanted: whether a chord at a beat is to be opened.
-    """
-    out: list[Row] = []
-    chord: list[Row] = []
-    for row in [*rows, None]:
-        if chord and (row is None or abs(row[3] - chord[0][3]) > _AT_ONCE):
-            out += _opened(chord) if wanted(chord[0][3]) else chord
-            chord = []
-        if row is not None:
-            chord.append(row)
-    return out
-
-
-def _opened(chord: list[Row]) -> list[Row]:
-    pitches = sorted(int(row[1]) for row in chord)
-    if len(pitches) < 3 or is_open(pitches) or pitches[-2] - 12 < LOWEST:
-        return chord
-    second = pitches[-2]
-    return [(row[0], row[1] - 12, *row[2:]) if row[1] == second else row for row in chord]
+    held = draw_manner(rng)
+    yield held
+    for bar in count(1):
+        if bar % every == 0 and rng.random() < 0.5:
+            held = draw_manner(rng)
+        yield held

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from jamd.contract.units import PARTS, TEMPO_MAX, TEMPO_MIN
 from model.corpus import bass, comping, drums, melody, real
 from model.corpus.effects import Recording, draw_recording
 from model.corpus.grid import Row, Stage
-from model.corpus.manner import NEUTRAL, Manner, of_persona, open_chords, spread
+from model.corpus.manner import NEUTRAL, Manner, draw_manners, of_persona
 from model.corpus.notes import Notes, make_notes
 from model.corpus.personas import Persona
 from model.corpus.songs import make_chart
@@ -135,6 +136,17 @@ def _line_up(rng: np.random.Generator, bars: int) -> NDArray[np.bool_]:
     return out
 
 
+def _restless_line_up(rng: np.random.Generator, bars: int) -> NDArray[np.bool_]:
+    """Every part for itself: half of them all along, the others in and out for two to 24 bars at a time."""
+    out = np.ones((bars, len(PARTS)), bool)
+    for part in range(len(PARTS)):
+        if rng.random() < 0.5:
+            ends = np.cumsum(2 * rng.integers(1, 13, bars))
+            out[:, part] = (np.searchsorted(ends, np.arange(bars), side="right") + rng.integers(2)) % 2 == 0
+    out[~out.any(axis=1), 0] = True
+    return out
+
+
 def make_piece(
     seed: int,
     *,
@@ -151,19 +163,21 @@ def make_piece(
     sources: Sources | None = None,
     seconds: tuple[float, float] = (20, 60),
     manner: Manner | Sequence[Manner] | None = None,
+    restless: bool = False,
 ) -> Piece:
     """The piece of a seed. What is not given is drawn; `parts` is [parts] or [bars, parts] in the order of PARTS.
 
     A persona leads: its habits take the place of draws. The studio says with which sounds the piece can be rendered; the
     notes do not depend on it. With sources, real solos, tunes, drumming and hand shapes take the place of rules in a share of
     the pieces for which no chart is given. A length that is not given lies between `seconds`. Pieces that nobody leads
-    may be given a manner, or one a bar.
+    may be given a manner, or one a bar; restless ones draw them (`draw_manners`), and half of them are played as for a musician who
+    tries every switch: parts come in and fall silent again and again.
 
     Raises:
-        ValueError: a feel nobody knows, a tempo out of range, a persona and a manner, or fewer manners than bars.
+        ValueError: a feel nobody knows, a tempo out of range, fewer manners than bars, or more than one of persona, manner and restless.
     """
-    if persona is not None and manner is not None:
-        raise ValueError("a persona has its own manner")
+    if (persona is not None) + (manner is not None) + restless > 1:
+        raise ValueError("a persona has its own manner, a restless piece draws them")
     rng = np.random.default_rng([20_25, seed])
     other = np.random.default_rng([20_26, seed])  # what is beyond the rules: sounds, sources
     take = None
@@ -208,6 +222,11 @@ def make_piece(
         lean = (persona.density, persona.energy, persona.register)
         if persona.line_up is not None and take is None:
             line_up[:] = persona.line_up
+    moods = np.random.default_rng([20_40, seed])
+    if restless:
+        manner = list(islice(draw_manners(moods), bars))
+        if moods.random() < 0.5:
+            line_up = _restless_line_up(moods, bars)
     stage = Stage(
         rng, chart, tempo, feel, bars, swing,
         _by_bar(density, bars, _leaning(_sections(rng, bars, 0.5), lean[0])),
@@ -233,9 +252,7 @@ def make_piece(
         groove = None if brushes or other.random() < 0.5 else real.choose_groove(other, sources, tempo, chart.beats_per_bar, feel)
         real_drums = None if groove is None else real.play_groove(other, groove, bars, stage.energy)
     manners = _by_bars(NEUTRAL if manner is None else manner, bars) if persona is None else [of_persona(persona)] * bars
-    kinds = [one.voicing or kind for one in manners]
-    rows = _perform(stage, horn, brushes, manners, kinds, take, hands, real_drums)
-    told = [(None, one.wide) if hands is not None else (kind, spread(one, kind)) for one, kind in zip(manners, kinds, strict=True)]
+    rows = _perform(stage, horn, brushes, kind, manners, take, hands, real_drums)
     piano = int(rng.choice([0, 1, 4, 11], p=[0.62, 0.2, 0.12, 0.06]))
     kit = 40 if brushes else int(rng.choice([32, 0], p=[0.8, 0.2]))
     programs = {"piano": (0, piano), "bass": (0, int(rng.choice([32, 33], p=[0.85, 0.15]))), "drums": (128, kit), "horn": (0, horn)}
@@ -256,7 +273,7 @@ def make_piece(
         room_gain=float(rng.uniform(0.06, 0.22)), level_db=float(rng.normal(0, 1.5)),
         sounds=sounds, recording=draw_recording(other, room) if studio.recordings else None,
         persona=None if persona is None else persona.name,
-        manners=tuple(replace(one, voicing=kind, wide=wide) for one, (kind, wide) in zip(manners, told, strict=True)),
+        manners=tuple(one.filled(kind) if hands is None else replace(one, voicing=None) for one in manners),
     )  # fmt: skip
 
 
@@ -275,8 +292,8 @@ def _perform(
     stage: Stage,
     horn: int,
     brushes: bool,
+    kind: str,
     manners: Sequence[Manner],
-    kinds: Sequence[str],
     take: real.Take | None,
     hands: TrioStats | None,
     real_drums: list[Row] | None,
@@ -285,9 +302,7 @@ def _perform(
     horn_ever = bool(stage.parts[:, 3].any())
     rows: list[Row] = list(real_drums) if real_drums is not None else drums.play(stage, brushes)
     rows += take.bass if take is not None and take.bass else bass.play(stage)
-    close = [one.wide is False for one in manners]
-    chords = comping.play(stage, not horn_ever, list(zip(kinds, close, strict=True)), hands)
-    rows += open_chords(chords, lambda beat: bool(_at(manners, beat, stage).wide))
+    rows += comping.play(stage, not horn_ever, kind, manners, hands)
     if take is None:
         line = melody.play(stage, 0, 58, 88, 6.0)
         # the piano sings where no horn plays

@@ -13,10 +13,11 @@ import numpy as np
 
 from jamd.contract.chart import Chord
 
-OPEN: Final = ("rootless_b", "drop2", "quartal")
+_DROPPED: Final = ("rootless_b", "drop2")
+OPEN: Final = (*_DROPPED, "quartal")
 """Kinds that span more than an octave."""
 LOWEST: Final = 41
-"""No chord is set or opened to below this MIDI pitch: it would be mud."""
+"""No chord is set below this MIDI pitch: it would be mud."""
 HIGHEST: Final = 88
 _MUD: Final = 52
 """Below this, notes cost the more the lower they lie."""
@@ -24,14 +25,15 @@ _OWN_FORM: Final = 0.8
 """Semitones that the hand goes out of its way for the kind's first form."""
 
 
-def forms(chord: Chord, kind: str, *, close: bool = False, with_root: bool = False) -> list[list[int]]:
+def forms(chord: Chord, kind: str, *, wide: bool | None = None, with_root: bool = False) -> list[list[int]]:
     """The layouts of a chord in a kind of voicing, the usual one first: intervals above the root, rising.
 
     Args:
         kind: of `model.corpus.personas.VOICINGS`. `rootless`: a left hand's A and B forms; `rootless_b`: the same in open
             position; `drop2`: inversions of a four-note chord with the second voice from above an octave lower; `quartal`: fourths
             above each other as far as the chord has them.
-        close: within about an octave: locked hands instead of drop 2, the closed A and B instead of the open ones.
+        wide: True: every form that spans an octave or less is opened; False: drop 2 and the open A and B are closed, to locked hands
+            and a left hand's forms; None: as the kind has it.
         with_root: the root lies below `rootless` and `shell`, where no bass plays it.
     """
     third, fifth, seventh, ninth, thirteenth = _tones(chord)
@@ -47,16 +49,21 @@ def forms(chord: Chord, kind: str, *, close: bool = False, with_root: bool = Fal
         found = [_fourths(chord, altered)]
     elif kind == "drop2":
         found = _inversions(four)
-        if not close:
-            found = [_dropped(one) for one in found]
     else:
         half = len(four) // 2
         found = [_rising(four), _rising(four[half:] + four[:half])]
-        if kind == "rootless_b" and not close:
-            found = [_dropped(one) for one in found]
+    if wide or (wide is None and kind in _DROPPED):
+        found = [opened(one) for one in found]
     if with_root and kind in ("rootless", "shell"):
-        found = [[0, *(pitch for pitch in one if pitch % 12)] for one in found]
+        found = [[0 if one[0] > 0 else -12, *(pitch for pitch in one if pitch % 12)] for one in found]
     return found
+
+
+def opened(form: Sequence[int]) -> list[int]:
+    """In open position by drop 2: the second voice from above an octave lower. Forms of two notes and those that are open stay."""
+    if len(form) < 3 or is_open(form):
+        return list(form)
+    return sorted([*form[:-2], form[-2] - 12, form[-1]])
 
 
 def place(shapes: Sequence[Sequence[int]], root: int, centre: float, previous: Sequence[int], rng: np.random.Generator) -> list[int]:
@@ -69,12 +76,13 @@ def place(shapes: Sequence[Sequence[int]], root: int, centre: float, previous: S
     """
     best: list[int] = []
     cost = float("inf")
+    before = sum(previous) / len(previous) if previous else 0.0
     for index, shape in enumerate(shapes):
         lowest = root + shape[0]
         for bottom in range(LOWEST + (lowest - LOWEST) % 12, HIGHEST - (shape[-1] - shape[0]) + 1, 12):
             pitches = [bottom - shape[0] + interval for interval in shape]
-            mean = float(np.mean(pitches))
-            move = abs(mean - float(np.mean(previous))) if previous else 0.0
+            mean = sum(pitches) / len(pitches)
+            move = abs(mean - before) if previous else 0.0
             top = abs(pitches[-1] - previous[-1]) if previous else 0.0
             mud = sum(max(0, _MUD - pitch) for pitch in pitches[:2]) * 0.2
             own = _OWN_FORM if index else 0.0
@@ -110,11 +118,6 @@ def _rising(classes: Sequence[int]) -> list[int]:
 def _inversions(classes: Sequence[int]) -> list[list[int]]:
     order = sorted({value % 12 for value in classes})
     return [_rising(order[start:] + order[:start]) for start in range(len(order))]
-
-
-def _dropped(form: list[int]) -> list[int]:
-    """Drop 2. Forms of two notes stay."""
-    return form if len(form) < 3 else sorted([*form[:-2], form[-2] - 12, form[-1]])
 
 
 def _fourths(chord: Chord, altered: bool) -> list[int]:

@@ -30,10 +30,7 @@ SHOWN: Final = {
 
 def manner_of(style: Style) -> Manner:
     """A style's manner as the corpus' band takes it."""
-    told = style.manner()
-    neutral = Manner()
-    wide = None if "wide" not in told else bool(told["wide"])
-    return Manner(told.get("lag", neutral.lag), told.get("legato", neutral.legato), told.get("voicing"), wide)
+    return Manner(**style.manner())
 
 
 def _moved(name: str, told: float, untold: float) -> float:
@@ -65,5 +62,5 @@ def measure_manners(bench: Bench) -> Result:
                 row = {"name": str(index), SHOWN[name]: moved, "right way": float(moved * sign > 0)}
                 rows.setdefault(f"{source}: {words}", []).append(row)
         bench.progress(f"manner {index}: " + ", ".join(f"{words} {rows[f'model: {words}'][-1]['right way']:.0f}" for words, *_ in TOLD))
-    result.rows = dict(sorted(rows.items(), key=lambda item: [words for words, *_ in TOLD].index(item[0].split(": ")[1])))
+    result.rows = rows
     return result

@@ -128,8 +128,8 @@ class BeatContext:
     """Factor on the lengths of each part's notes."""
     voicing: str | None = None
     """Of VOICINGS."""
-    wide: float | None = None
-    """0: chords in close, 1: in open position."""
+    wide: bool | None = None
+    """Chords in open position, or in close."""
 
     def vector(self) -> NDArray[np.float32]:
         """Shape: [CONTEXT_WIDTH]."""

@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 
 from jamd.contract.units import PARTS
+from model.corpus.manner import LEADS
 from model.corpus.notes import Notes
 
-LEADS: Final = (PARTS.index("piano"), PARTS.index("horn"))
 PIANO: Final = PARTS.index("piano")
 AT_ONCE: Final = 0.08
 """Beats within which the notes of a chord begin."""
@@ -62,7 +62,7 @@ def measure_manner(notes: Notes, swing: float) -> MannerFound:
     """Args:
     swing: share of the beat that the first eighth takes.
     """
-    leads = notes[np.isin(notes["part"], LEADS)]
+    leads = notes[np.isin(notes["part"], [PARTS.index(part) for part in LEADS])]
     drums = notes[notes["part"] == PARTS.index("drums")]
     chords = chords_of(notes)
     steps = np.array([step for chord in chords for step in np.diff(chord)])

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from jamd.contract.prompts import read_prompts
 from jamd.contract.units import PARTS
+from model.corpus.manner import LEADS
 from model.corpus.voicings import OPEN
 from model.style.vocabulary import LEANS, MOST, Meaning, meanings
 
@@ -74,15 +75,11 @@ class Style:
         if legato:
             out["legato"] = tuple(2.0**legato if part in LEADS else 1.0 for part in PARTS)
         if wide:
-            out["wide"] = float(wide > 0)
+            out["wide"] = wide > 0
         if self.voicing is not None:
             out["voicing"] = self.voicing
-            out.setdefault("wide", float(self.voicing in OPEN))  # training tells both together
+            out.setdefault("wide", self.voicing in OPEN)  # training tells both together
         return out
-
-
-LEADS: Final = ("piano", "horn")
-"""Parts whose manner is a style's."""
 
 
 def programs_of(sounds: Mapping[str, str]) -> dict[str, int]:

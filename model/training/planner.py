@@ -35,8 +35,10 @@ from model.training.loop import Budget, Loop, mixed
 
 VALID_SEEDS = range(900_000_000, 900_000_048)
 DROPPED = {"swing": 0.2, "density": 0.2, "energy": 0.2, "register": 0.3, "feel": 0.2, "form": 0.15}
-MANNER = {"lag": 0.6, "legato": 0.6, "voicing": 0.6, "wide": 0.6}
-"""Left out of pieces as the corpus has them: a jam whose style says nothing of them tells none. A drawn manner is always told."""
+MANNER = ("lag", "legato", "voicing", "wide")
+UNTOLD, UNTOLD_RESTLESS = 0.6, 0.4
+"""Share of the crops in which each of a manner is left out by itself: a style tells a part of it or nothing. In restless pieces it is what
+tells them apart, so that more is told."""
 BARE = 0.08
 """Share of the crops that are told nothing of what can be left out, so that the style has something to say."""
 
@@ -50,8 +52,8 @@ class PlannerPiece:
     captions: tuple[str, ...] = ()
     styles: NDArray[np.float32] | None = None
     """Embeddings of the captions. Shape: [captions, style width]."""
-    shaped: bool = False
-    """In drawn manners."""
+    restless: bool = False
+    """In drawn manners that change."""
 
 
 def contexts_of(piece: Any) -> NDArray[np.float32]:
@@ -76,7 +78,7 @@ def contexts_of(piece: Any) -> NDArray[np.float32]:
                 lag=piece.manners[bar].lag,
                 legato=piece.manners[bar].legato,
                 voicing=piece.manners[bar].voicing,
-                wide=None if piece.manners[bar].wide is None else float(piece.manners[bar].wide),
+                wide=piece.manners[bar].wide,
             ).vector()
         )
     return np.stack(rows)
@@ -84,9 +86,8 @@ def contexts_of(piece: Any) -> NDArray[np.float32]:
 
 PERSONAS = 0.5
 """Share of the pieces that one leads."""
-SHAPED = 0.8
-"""Share of those that none leads which are in drawn manners: what came before tells a manner that stays, one that changes must be read."""
-MOST_BARS = 400
+RESTLESS = 0.8
+"""Share of those that none leads which are restless: what came before tells a manner that stays, one that changes must be read."""
 SECONDS = (20.0, 150.0)
 """Length of the training pieces: up to three choruses, so that what comes again after one can be learnt."""
 AHEAD = 8
@@ -100,7 +101,6 @@ def make(seed: int) -> PlannerPiece:
 
     Validation pieces are made of solos and tunes that no training piece has.
     """
-    from model.corpus.manner import draw_manners
     from model.corpus.piece import make_piece
     from model.corpus.real import split
     from model.corpus.sounds import Studio
@@ -109,12 +109,12 @@ def make(seed: int) -> PlannerPiece:
     from model.training.style import describe
 
     held_out = seed in VALID_SEEDS
-    persona, dice = draw_persona(seed, PERSONAS), np.random.default_rng([20_39, seed])
-    shaped = persona is None and not held_out and dice.random() < SHAPED
+    persona = draw_persona(seed, PERSONAS)
+    restless = persona is None and not held_out and np.random.default_rng([20_39, seed]).random() < RESTLESS
     piece = make_piece(
         seed,
         persona=persona,
-        manner=draw_manners(dice, MOST_BARS) if shaped else None,
+        restless=restless,
         studio=Studio.full(),
         sources=split(load_sources(), held_out=held_out),
         seconds=(20, 60) if held_out else SECONDS,
@@ -122,7 +122,7 @@ def make(seed: int) -> PlannerPiece:
     events, beats = encode(piece.notes)
     rng, about = np.random.default_rng([20_28, seed]), about_of(piece)
     captions = tuple(describe(rng, about, 0.0, piece.seconds) for _ in range(CAPTIONS))
-    return PlannerPiece(events, np.minimum(beats, piece.bars * piece.beats_per_bar), contexts_of(piece), captions, shaped=shaped)
+    return PlannerPiece(events, np.minimum(beats, piece.bars * piece.beats_per_bar), contexts_of(piece), captions, restless=restless)
 
 
 BLUR = 0.6
@@ -150,7 +150,7 @@ def crop(piece: PlannerPiece, rng: np.random.Generator, length: int, unstyled: f
     events[pitched, 3] = np.clip(events[pitched, 3] + shift, 0, 127)
     contexts = transpose_contexts(contexts, shift)
     bare = rng.random() < BARE
-    for name, share in (DROPPED | ({} if piece.shaped else MANNER)).items():
+    for name, share in (DROPPED | dict.fromkeys(MANNER, UNTOLD_RESTLESS if piece.restless else UNTOLD)).items():
         if bare or rng.random() < share:
             blank(contexts, name)
     if len(events) < length:

@@ -6,7 +6,7 @@ in the first and not in the second is the accompaniment; three or more of its no
 
 The files have no beats, no chord symbols and no bass. So times are in seconds, where a chord falls within the beat cannot
 be told, and no chord here has a known root: a voicing is known by its shape alone, the intervals above its lowest note.
-`draw_voicing` therefore looks among the real shapes for those that, set somewhere, say the chord asked for: all notes
+`draw_voicings` therefore looks among the real shapes for those that, set somewhere, say the chord asked for: all notes
 tones or plain tensions of it, the third and the seventh among them. The shape is a pianist's; that he played it on that
 chord is not claimed.
 """
@@ -90,8 +90,8 @@ class TrioStats:
         """Seconds from one chord to the next. 1.0 if nothing is known."""
         return _draw(rng, self.gaps, 1.0)
 
-    def draw_voicing(self, rng: np.random.Generator, chord: Chord) -> list[int]:
-        """Pitches, rising, of a real shape that says `chord`, near a real place; empty if none does.
+    def draw_voicings(self, rng: np.random.Generator, chord: Chord, count: int) -> list[list[int]]:
+        """Pitches, rising, of real shapes that say `chord`, near a real place; none if there is no such shape.
 
         See the module on what is and is not claimed.
         """
@@ -100,18 +100,21 @@ class TrioStats:
         tones, guides = _allowed(chord), _guides(chord)
         if chord.root is None or not guides:
             return []
-        for shape, count in self.shapes:
+        for shape, often in self.shapes:
             if chord.family != "dominant" and any(b - a == 13 for a, b in combinations(shape, 2)):
                 continue
             for low in range(12):
                 classes = {(low + interval) % 12 for interval in shape}
                 if classes <= tones and guides <= classes:
                     found.append((shape, low))
-                    weights.append(count)
+                    weights.append(often)
         if not found:
             return []
         share = np.array(weights, np.float64)
-        shape, low = found[int(rng.choice(len(found), p=share / share.sum()))]
+        share /= share.sum()
+        return [self._placed(rng, *found[int(rng.choice(len(found), p=share))]) for _ in range(count)]
+
+    def _placed(self, rng: np.random.Generator, shape: tuple[int, ...], low: int) -> list[int]:
         around = self.draw_lowest(rng)
         bottom = around + (low - around + 6) % 12 - 6
         while bottom + shape[-1] > HIGH:

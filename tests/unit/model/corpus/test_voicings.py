@@ -7,7 +7,7 @@ import pytest
 
 from jamd.contract.chart import parse_chord
 from model.corpus.personas import VOICINGS
-from model.corpus.voicings import HIGHEST, LOWEST, OPEN, forms, is_open, place
+from model.corpus.voicings import HIGHEST, LOWEST, OPEN, forms, is_open, opened, place
 
 SUFFIXES = " 6 maj7 7 9 13 7b9 7#9 7alt 7#5 7sus4 m m6 m7 m9 mMaj7 m7b5 dim7 + sus4 maj7#11"  # every family, every bend
 NAMES = [*(f"C{suffix}" for suffix in SUFFIXES.split(" ")), "Abmaj7", "F#m7", "Bb13", "Ebm7b5"]
@@ -21,12 +21,13 @@ def shown(name: str, kind: str, **options: bool) -> list[list[int]]:
 def test_every_chord_has_forms_that_rise_and_say_it(kind: str) -> None:
     for name in NAMES:
         chord = parse_chord(name)
-        for close in (False, True):
+        for wide in (None, False, True):
             for with_root in (False, True):
-                found = forms(chord, kind, close=close, with_root=with_root)
+                found = forms(chord, kind, wide=wide, with_root=with_root)
                 assert found
                 for form in found:
-                    assert form == sorted(set(form)) and 2 <= len(form) <= 5 and form[-1] - form[0] <= 22, (name, kind, form)
+                    assert form == sorted(set(form)) and 2 <= len(form) <= 5, (name, kind, form)
+                    assert form[-1] - form[0] <= (22 if wide is None else 34), (name, kind, form)
                     assert len({interval % 12 for interval in form}) == len(form), (name, form)
                     classes = {interval % 12 for interval in form}
                     assert classes & {2, 3, 4, 5}, (name, form)  # the third, or what stands for it
@@ -41,7 +42,7 @@ def test_forms_are_those_of_the_book() -> None:
     assert shown("Cm7", "quartal") == [[5, 10, 15, 19]]  # "So What" over the root
     assert shown("C7alt", "quartal") == [[4, 10, 15, 20]]
     assert [form[0] % 12 for form in shown("C", "triad")] == [0, 4, 7]
-    for close, dropped in zip(shown("Cmaj7", "drop2", close=True), shown("Cmaj7", "drop2"), strict=True):
+    for close, dropped in zip(shown("Cmaj7", "drop2", wide=False), shown("Cmaj7", "drop2"), strict=True):
         assert dropped == sorted([*close[:2], close[2] - 12, close[3]])
 
 
@@ -49,7 +50,11 @@ def test_open_kinds_are_open_and_the_others_close() -> None:
     for kind in VOICINGS:
         chord = parse_chord("Dm7")
         assert all(is_open(form) == (kind in OPEN) for form in forms(chord, kind)), kind
-        assert all(is_open(form) == (kind == "quartal") for form in forms(chord, kind, close=True)), kind
+        assert all(is_open(form) == (kind == "quartal") for form in forms(chord, kind, wide=False)), kind
+        assert all(is_open(form) or len(form) == 2 for form in forms(chord, kind, wide=True)), kind
+    assert opened([0, 4, 7]) == [-8, 0, 7] and opened([4, 11]) == [4, 11] and opened([0, 10, 16]) == [0, 10, 16]
+    assert shown("Cmaj7", "shell", wide=True, with_root=True) == [[0, 4, 11], [0, 11, 16]]
+    assert shown("C13", "rootless", wide=True, with_root=True)[0] == [-12, -2, 4, 9, 14]  # the root below what was dropped
     fourths = [np.diff(form) for name in ("Cm7", "C7sus4", "Cmaj7", "C13") for form in shown(name, "quartal")]
     assert np.mean(np.concatenate(fourths) == 5) > 0.65
 
