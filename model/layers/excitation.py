@@ -2,8 +2,8 @@
 
 A tuned note is a sum of partials (stretched as the strings of a piano are), each with an envelope over the note's age and a response
 to velocity, and begins with what those lack of hammer, pluck or breath, a waveform (a deterministic and a residual part, Serra and Smith
-1990, "Spectral modeling synthesis"); a hit is a waveform. All of it comes from tables (`Timbres`). Phases follow from the note alone, so
-that any hop can be made by itself: there is no state.
+1990, "Spectral modeling synthesis"); a hit is a waveform, one of some strokes of its drum. All of it comes from tables (`Timbres`). Phases
+and strokes follow from the note alone, so that any hop can be made by itself: there is no state.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from jamd.contract.units import FRAME_SAMPLES, SAMPLE_RATE
 from model.conditioning import DRUM_ROWS, DRUM_SOUNDS, KEYS, LOWEST
-from model.layers.hits import RING
+from model.layers.hits import RING, TAKES
 from model.layers.jit import KERNEL, PART
 from model.layers.timbres import HARMONICS, KNOTS_S, RELEASE_S, RESIDUAL, TUNED, ZONE, Timbres
 
@@ -128,16 +128,26 @@ def _tone(source: int, pitch: int, velocity: float, begin: float, end: float, fi
 
 
 @njit(**PART)  # type: ignore[untyped-decorator]
+def _take(onset: int) -> int:
+    """Which stroke a hit is: any, but always the same (the finaliser of MurmurHash3)."""
+    mixed = np.uint32(onset)
+    mixed = np.uint32((mixed ^ (mixed >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+    mixed = np.uint32((mixed ^ (mixed >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+    return int((mixed ^ (mixed >> np.uint32(16))) % np.uint32(TAKES))
+
+
+@njit(**PART)  # type: ignore[untyped-decorator]
 def _burst(row: int, velocity: float, begin: float, closed: float, first: int, rate: float, t: Any, out: Any) -> None:
     """Add a hit. `begin` and `closed` are samples; shape: out [hop]."""
     onset = int(np.ceil(begin))
-    level = np.float32(LEVEL * (velocity / REFERENCE) ** 2)
+    take = _take(onset)
+    level = np.float32(LEVEL * (velocity / REFERENCE) ** 2 * t.steps[row, take])
     at, end = max(first, onset), min(first + out.shape[0], onset + RING)
     damp, rest = np.float32(np.exp(-1.0 / (CLOSES_S * rate))), np.float32(1)
     if at > closed:
         rest = np.float32(np.exp(-(at - closed) / (CLOSES_S * rate)))
     for n in range(at, end):
-        out[n - first] += level * rest * t.hits[row, n - onset]
+        out[n - first] += level * rest * t.hits[row, take, n - onset]
         if n >= closed:
             rest *= damp
 

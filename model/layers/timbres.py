@@ -29,6 +29,7 @@ ZONE: Final = 3
 ZONES: Final = -(-KEYS // ZONE)
 
 Floats = NDArray[np.float32]
+Shorts = NDArray[np.int16]
 INSTRUMENTS: Final[dict[str, tuple[str, ...]]] = {
     "piano": ("grand", "bright", "rhodes", "vibes", "steinway", "yamaha", "guitar", "organ"),
     "bass": ("upright", "electric", "fretless", "pizzicato", "synth"),
@@ -38,6 +39,8 @@ INSTRUMENTS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """Of each tuned source, its usual one first."""
 KITS: Final = ("jazz", "brushes", "standard", "room", "808")
+MACHINES: Final = ("808",)
+"""Kits whose strokes are all the same."""
 TABLES: Final = tuple(name for names in INSTRUMENTS.values() for name in names)
 
 
@@ -58,8 +61,10 @@ class Timbres(NamedTuple):
     """What the sum of partials lacks of the beginning of a note. Shape: [TUNED, ZONES, RESIDUAL]."""
     bite: Floats
     """Its exponent of velocity. Shape: [TUNED, ZONES]."""
-    hits: Floats
-    """Waveforms of the drums. Shape: [DRUM_ROWS, hits.RING]."""
+    hits: Shorts
+    """Waveforms of the drums, each as loud as 16 bits can hold. Shape: [DRUM_ROWS, hits.TAKES, hits.RING]."""
+    steps: Floats
+    """What a step of them stands for. Shape: [DRUM_ROWS, hits.TAKES]."""
 
     @classmethod
     def plain(cls) -> Timbres:
@@ -102,18 +107,25 @@ class Tables(NamedTuple):
 
     def orchestra(self) -> Orchestra:
         """All of it, ready to play."""
-        made = np.empty((*self.attacks.shape[:2], hits.RING), np.float32)
-        for kit, row in np.ndindex(made.shape[:2]):
-            made[kit, row] = hits.hit(self.attacks[kit, row], self.lines[kit, row], self.bands[kit, row], row)
-        return Orchestra(self, made)
+        kits, rows = self.attacks.shape[:2]
+        made, steps = np.empty((kits, rows, hits.TAKES, hits.RING), np.int16), np.empty((kits, rows, hits.TAKES), np.float32)
+        for kit, row in np.ndindex(kits, rows):
+            sound = hits.strokes(self.attacks[kit, row], self.lines[kit, row], self.bands[kit, row], row, hits.ALIKE[row])
+            if KITS[kit] in MACHINES:
+                sound[1:] = sound[0]
+            steps[kit, row] = np.maximum(np.abs(sound).max(axis=1), 1e-9) / np.iinfo(np.int16).max
+            made[kit, row] = np.round(sound / steps[kit, row][:, None])
+        return Orchestra(self, made, steps)
 
 
 class Orchestra(NamedTuple):
     """Every instrument and every kit, ready to play."""
 
     tables: Tables
-    hits: Floats
-    """Waveforms of the drums. Shape: [kits, DRUM_ROWS, hits.RING]."""
+    hits: Shorts
+    """Waveforms of the drums. Shape: [kits, DRUM_ROWS, hits.TAKES, hits.RING]."""
+    steps: Floats
+    """What a step of them stands for. Shape: [kits, DRUM_ROWS, hits.TAKES]."""
 
     def line_up(self, sounds: Mapping[str, str]) -> Timbres:
         """The instruments of these names by part; a part that is not named, or has no such instrument, plays its usual one."""
@@ -126,5 +138,5 @@ class Orchestra(NamedTuple):
         t = self.tables
         return Timbres(
             t.partials[rows], t.response[rows], t.stretch[rows], t.attack_s[rows], t.release_s[rows], t.residual[rows], t.bite[rows],
-            self.hits[kit],
+            self.hits[kit], self.steps[kit],
         )  # fmt: skip

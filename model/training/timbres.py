@@ -26,7 +26,7 @@ from model.corpus.render import render_part
 from model.corpus.sampler import instruments_folder, sampled
 from model.corpus.sounds import SOUNDS, Sound
 from model.layers.excitation import HIGHEST_HZ, LEVEL, excite
-from model.layers.hits import ATTACK, BANDS, EDGES_HZ, LINE_HZ, LINES, RING
+from model.layers.hits import ATTACK, BANDS, EDGES_HZ, LINE_HZ, LINES, RING, TAKES
 from model.layers.hits import KNOTS_S as BURST_KNOTS_S
 from model.layers.timbres import (
     HARMONICS,
@@ -216,8 +216,8 @@ def _alone(one: tuple[Doubles, Doubles, Doubles, float, float]) -> Timbres:
     partials, response, stretch, attack, release = (
         np.ascontiguousarray(np.broadcast_to(table, (TUNED, *np.shape(table))), np.float32) for table in one
     )
-    zeros = [np.zeros(shape, np.float32) for shape in ((TUNED, ZONES, RESIDUAL), (TUNED, ZONES), (DRUM_ROWS, RING))]
-    return Timbres(partials, response, stretch, attack, release, *zeros)
+    residual, bite, steps = (np.zeros(shape, np.float32) for shape in ((TUNED, ZONES, RESIDUAL), (TUNED, ZONES), (DRUM_ROWS, TAKES)))
+    return Timbres(partials, response, stretch, attack, release, residual, bite, np.zeros((DRUM_ROWS, TAKES, RING), np.int16), steps)
 
 
 def _instrument(part: str, name: str) -> tuple[Doubles, Doubles, Doubles, float, float]:

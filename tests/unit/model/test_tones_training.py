@@ -132,8 +132,9 @@ def test_a_hit_from_its_tables_is_the_drum() -> None:
     assert {name: table.shape for name, table in zip(("attack", "lines", "bands"), tables[0], strict=True)} == {
         "attack": (hits.ATTACK,), "lines": (hits.LINES,), "bands": (hits.BANDS, len(hits.KNOTS_S)),
     }  # fmt: skip
-    made = [hits.hit(*(table.astype(np.float32) for table in found), seed=index) for index, found in enumerate(tables)]
-    assert all(one.shape == (hits.RING,) and one.dtype == np.float32 for one in made)
+    strokes = [hits.strokes(*(table.astype(np.float32) for table in found), index, 0.5) for index, found in enumerate(tables)]
+    assert all(one.shape == (hits.TAKES, hits.RING) and one.dtype == np.float32 for one in strokes)
+    made = [one[0] for one in strokes]
     exact = hits.ATTACK - hits.BLEND
     assert all(np.allclose(one[:exact], found[0][:exact], atol=1e-6) for one, found in zip(made, tables, strict=True))
 
@@ -146,6 +147,8 @@ def test_a_hit_from_its_tables_is_the_drum() -> None:
     true = [mel(sound[: hits.RING].mean(axis=1)) for sound in sounds]
     found = np.array([[np.abs(mel(one) - other).mean() for other in true] for one in made])
     assert (found.argmin(axis=1) == np.arange(len(sounds))).all()
+    others = np.array([[[np.abs(mel(take) - other).mean() for other in true] for take in one[1:]] for one in strokes])
+    assert (others.argmin(axis=2) == np.arange(len(sounds))[:, None]).all()  # every other stroke is of the same drum
     assert found.diagonal().max() < 0.5, found
     ride, pedal = made[0], made[1]
     late = slice(SAMPLE_RATE // 2, SAMPLE_RATE)
