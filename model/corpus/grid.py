@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jamd.contract.chart import Chart, Chord
 
+FEELS: Final = ("swing", "bossa", "ballad", "waltz", "modal", "funk")
 Row = tuple[int, int, float, float, float]
 """part, pitch, velocity, beat, length"""
 

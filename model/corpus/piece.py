@@ -14,7 +14,7 @@ from jamd.contract.chart import Chart
 from jamd.contract.units import PARTS, TEMPO_MAX, TEMPO_MIN
 from model.corpus import bass, comping, drums, melody, real
 from model.corpus.effects import Recording, draw_recording
-from model.corpus.grid import Row, Stage
+from model.corpus.grid import FEELS, Row, Stage
 from model.corpus.manner import NEUTRAL, Manner, draw_manners, of_persona
 from model.corpus.notes import Notes, make_notes
 from model.corpus.personas import Persona
@@ -22,7 +22,6 @@ from model.corpus.songs import make_chart
 from model.corpus.sounds import PLAIN, Sound, Studio, choose
 from model.corpus.sources import Sources, TrioStats
 
-FEELS: Final = ("swing", "bossa", "ballad", "waltz", "modal", "funk")
 _FEEL_SHARE: Final = (0.48, 0.13, 0.12, 0.1, 0.1, 0.07)
 _TEMPO: Final[dict[str, tuple[float, float]]] = {
     "swing": (90, 300), "bossa": (90, 180), "ballad": (56, 84), "waltz": (80, 220), "modal": (90, 280), "funk": (80, 125),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from jamd.contract.chart import Chart
 from jamd.contract.units import PARTS
 from model.conditioning import chord_vector
+from model.corpus.grid import FEELS
 from model.corpus.personas import VOICINGS
 
 TICKS: Final = 48
@@ -32,7 +33,6 @@ FIELDS: Final[dict[str, int]] = {
     "velocity": VELOCITIES,
     "length": len(LENGTHS),
 }
-FEELS: Final = ("swing", "bossa", "ballad", "waltz", "modal", "funk")
 
 Events = NDArray[np.int64]
 """Shape: [events, fields]."""

@@ -24,7 +24,7 @@ from model.generator.planner import PlanStream, Sampling
 from model.generator.situation import Situation
 from model.layers.chamber import Chamber
 from model.layers.excitation import DRUM_RINGS_S, RELEASED_S, excite
-from model.layers.room import ROOMS, Room, mix_rooms
+from model.layers.room import DRY, ROOMS, Room, mix_rooms
 from model.layers.timbres import Timbres
 from model.style.words import Style, programs_of
 
@@ -34,7 +34,6 @@ SKIPPED = 0.1
 """Beats by which a note may lie before its step."""
 ROUNDED = 1e-4
 """Beats by which a frame that stands for a beat may lie before it."""
-_DRY = np.array(ROOMS["dry"], np.float32)
 RING_OUT = 1 / 12
 """Share of the level that goes with each step once no part is on: 20 dB after 110 ms, silence after 160."""
 
@@ -263,7 +262,7 @@ class Performer:
         """Room of the adapters that sound and of the style together."""
         own, asked = self.models.room.params, self.situation.style.room
         if asked == "dry":
-            return _DRY
+            return np.array(DRY, np.float32)
         if asked is None or ROOMS[asked][0] == 0.0:
             return own
         return mix_rooms([(own, 1.0), (np.array(ROOMS[asked], np.float32), 1.0)])

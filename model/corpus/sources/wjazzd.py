@@ -84,7 +84,7 @@ class Solo:
     tempo: float
     """Quarter notes in a minute: the median."""
     feel: str
-    """One of FEELS of `model.corpus.piece`."""
+    """One of FEELS of `model.corpus.grid`."""
     chart: Chart
     notes: tuple[Row, ...]
     bass: tuple[Row, ...]

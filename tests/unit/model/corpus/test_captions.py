@@ -10,8 +10,8 @@ import pytest
 
 from jamd.contract.units import PARTS
 from model.corpus.captions import HELD_OUT_TEMPLATES, TEMPLATES, caption
+from model.corpus.grid import FEELS
 from model.corpus.personas import INSTRUMENTS, PERSONAS, ROOMS
-from model.corpus.piece import FEELS
 from model.corpus.wordings import DENSITY, ENERGY, FEEL, INSTRUMENT, ROOM, UNRELATED, held_out_words, tempo_words, unrelated_text
 
 QUARTET: dict[str, Any] = {

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from jamd.contract.units import PARTS
+from model.corpus.grid import FEELS
 from model.corpus.personas import INSTRUMENTS, PERSONAS, ROOMS, VOICINGS, Persona, held_out_personas, persona, training_personas
-from model.corpus.piece import _TEMPO, FEELS
+from model.corpus.piece import _TEMPO
 
 
 def vector(one: Persona) -> np.ndarray:

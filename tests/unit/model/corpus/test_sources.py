@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from jamd.contract.chart import NO_CHORD, parse_chart, parse_chord
-from model.corpus.piece import FEELS
+from model.corpus.grid import FEELS
 from model.corpus.sources import (
     VARIABLE,
     Groove,
