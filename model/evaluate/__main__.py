@@ -17,6 +17,7 @@ from model.evaluate.bench import Bench, Sampling, make_cases
 from model.evaluate.continuation import measure_continuation
 from model.evaluate.copying import measure_copying
 from model.evaluate.fad import measure_fad
+from model.evaluate.feels import measure_feels
 from model.evaluate.form import measure_form
 from model.evaluate.instruments import measure_instruments
 from model.evaluate.judged import judge_codec, judge_corpus, judge_model
@@ -47,6 +48,7 @@ MEASURED: Final[Mapping[str, Callable[[Bench], Result]]] = {
     "form": measure_form,
     "plan": measure_plan,
     "manner": measure_manners,
+    "feels": measure_feels,
     "variations": measure_variations,
     "continuation": measure_continuation,
     "style": measure_style,

@@ -66,11 +66,15 @@ class Planner(nn.Module):
         return self.embeddings[name]  # type: ignore[return-value]
 
     def styled(self, style: Tensor | None) -> tuple[Tensor | float, Tensor | float]:
-        """What a style adds to what is read and to what is written. Shape: [batch, style width] to two of [batch, 1, width]."""
+        """What a style adds to what is read and to what is written.
+
+        Shape: [batch, style width] to two of [batch, 1, width], [batch, n, style width] to two of [batch, n, width].
+        """
         if style is None or self.style_in is None or self.style_out is None:
             return 0.0, 0.0
         # of unit length as it is: larger inputs would be learnt by heart before they are understood
-        return self.style_in(style)[:, None], self.style_out(style)[:, None]
+        style = style[:, None] if style.ndim == 2 else style
+        return self.style_in(style), self.style_out(style)
 
     def embed(self, events: Tensor, contexts: Tensor, style: Tensor | float = 0.0) -> Tensor:
         """Shape: [batch, n, width]. `style` is the first of `styled`."""
@@ -83,9 +87,12 @@ class Planner(nn.Module):
         """Loss of every field, nats. Shape: [batch, n, fields]; a rest's pitch, velocity and length count as 0.
 
         Args:
-            style: [batch, style width], unit length; rows of zeros, or None, say that no style is given.
+            style: [batch, style width], or for each event [batch, n, style width], unit length; rows of zeros, or None, say that no
+                style is given.
         """
         reads, writes = self.styled(style)
+        if isinstance(reads, Tensor) and reads.shape[1] > 1:
+            reads = reads[:, :-1]
         before = self.embed(events[:, :-1], contexts[:, :-1], reads)
         x = torch.cat((self.start.expand(len(events), 1, -1).to(before.dtype), before), dim=1)
         z = self.transformer(x)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,6 +21,9 @@ from torch import Tensor
 
 from model.checkpoint import load_what_fits, save_weights
 from model.config import PLANNER
+from model.corpus.medley import join
+from model.corpus.piece import Piece, make_piece
+from model.corpus.sounds import Studio
 from model.generator.events import (
     FIELDS,
     REST,
@@ -32,9 +36,12 @@ from model.generator.events import (
 from model.generator.planner import Planner
 from model.style.encoder import StyleEncoder
 from model.training.loop import Budget, Loop, mixed
+from model.training.muon import MuonAdamW
 
 VALID_SEEDS = range(900_000_000, 900_000_048)
 DROPPED = {"swing": 0.2, "density": 0.2, "energy": 0.2, "register": 0.3, "feel": 0.2, "form": 0.15}
+TURNED = ("feel", "swing")
+"""Told in every medley: nothing else says what follows."""
 MANNER = ("lag", "legato", "voicing", "wide")
 UNTOLD, UNTOLD_RESTLESS = 0.6, 0.4
 """Share of the crops in which each of a manner is left out by itself: a style tells a part of it or nothing. In restless pieces it is what
@@ -54,6 +61,8 @@ class PlannerPiece:
     """Embeddings of the captions. Shape: [captions, style width]."""
     restless: bool = False
     """In drawn manners that change."""
+    starts: tuple[int, ...] = (0,)
+    """Beat at which each band of a medley takes over; each has as many captions."""
 
 
 def contexts_of(piece: Any) -> NDArray[np.float32]:
@@ -93,7 +102,15 @@ SECONDS = (20.0, 150.0)
 AHEAD = 8
 """Pieces that are ordered ahead of need, a worker."""
 CAPTIONS = 4
-"""Wordings of each piece."""
+"""Wordings of each piece, and of each band of a medley."""
+MEDLEYS = 0.35
+"""Share of the pieces that are medleys. What came before is always in the feel that is told, but for these: without them a planner
+follows what it played, whatever it is told."""
+VALID_MEDLEYS = range(900_001_000, 900_001_024)
+BANDS = 4
+"""Of a medley, at most."""
+_TURNING = ("swing", "bossa", "ballad", "modal", "funk")
+"""Feels that can follow each other on one chart."""
 
 
 def make(seed: int) -> PlannerPiece:
@@ -101,28 +118,61 @@ def make(seed: int) -> PlannerPiece:
 
     Validation pieces are made of solos and tunes that no training piece has.
     """
-    from model.corpus.piece import make_piece
-    from model.corpus.real import split
-    from model.corpus.sounds import Studio
-    from model.corpus.sources import load_sources
-    from model.training.store import about_of, draw_persona
-    from model.training.style import describe
+    medley = seed in VALID_MEDLEYS or (seed not in VALID_SEEDS and np.random.default_rng([20_41, seed]).random() < MEDLEYS)
+    return _make_medley(seed) if medley else _made([_make_band(seed)], [0])
 
-    held_out = seed in VALID_SEEDS
+
+def _make_band(seed: int, **given: Any) -> Piece:
+    from model.corpus.real import split
+    from model.corpus.sources import load_sources
+    from model.training.store import draw_persona
+
+    held_out = seed in VALID_SEEDS or seed in VALID_MEDLEYS
     persona = draw_persona(seed, PERSONAS)
     restless = persona is None and not held_out and np.random.default_rng([20_39, seed]).random() < RESTLESS
-    piece = make_piece(
-        seed,
-        persona=persona,
-        restless=restless,
-        studio=Studio.full(),
-        sources=split(load_sources(), held_out=held_out),
-        seconds=(20, 60) if held_out else SECONDS,
-    )
-    events, beats = encode(piece.notes)
-    rng, about = np.random.default_rng([20_28, seed]), about_of(piece)
-    captions = tuple(describe(rng, about, 0.0, piece.seconds) for _ in range(CAPTIONS))
-    return PlannerPiece(events, np.minimum(beats, piece.bars * piece.beats_per_bar), contexts_of(piece), captions, restless=restless)
+    if persona is not None and "chart" in given:
+        given.pop("feel", None)  # its own
+    sources = split(load_sources(), held_out=held_out)
+    fields: dict[str, Any] = {"persona": persona, "restless": restless, "studio": Studio.full(), "sources": sources}
+    return make_piece(seed, **(fields | {"seconds": (20, 60) if held_out else SECONDS} | given))
+
+
+def _make_medley(seed: int) -> PlannerPiece:
+    """Bands after each other on the chart of the first, each in a feel of its own, most with the first one's parts and knobs."""
+    rng = np.random.default_rng([20_42, seed])
+    pieces, starts = [_make_band(seed, feel=str(rng.choice(_TURNING)))], [0]
+    first = pieces[0]
+    while first.beats_per_bar == 4 and len(pieces) < BANDS:
+        start = starts[-1] + (4 * int(rng.integers(1, 6)) if rng.random() < 0.7 else int(rng.integers(2, 17)))
+        if start > first.bars - 2:
+            break
+        given: dict[str, Any] = {"chart": first.chart, "tempo": first.tempo, "bars": first.bars, "feel": str(rng.choice(_TURNING))}
+        if rng.random() < 0.7:
+            given |= {"density": first.density, "energy": first.energy, "register": first.register}
+        if rng.random() < 0.8:
+            given["parts"] = first.parts
+        pieces.append(_make_band(int(rng.integers(1 << 40)), **given))
+        starts.append(start)
+    return _made(pieces, starts)
+
+
+def _made(pieces: list[Piece], starts: list[int]) -> PlannerPiece:
+    from model.training.store import about_of
+    from model.training.style import describe
+
+    first = pieces[0]
+    events, beats = encode(join(pieces, starts))
+    captions = []
+    for piece in pieces:
+        rng, about = np.random.default_rng([20_28, piece.seed]), about_of(piece)
+        captions += [describe(rng, about, 0.0, piece.seconds) for _ in range(CAPTIONS)]
+    every = np.stack([contexts_of(piece) for piece in pieces])
+    at = np.arange(every.shape[1])
+    begins = tuple(start * first.beats_per_bar for start in starts)
+    return PlannerPiece(
+        events, np.minimum(beats, first.bars * first.beats_per_bar), every[band_of(at, begins), at], tuple(captions),
+        restless=any(len(set(piece.manners)) > 1 for piece in pieces), starts=begins,
+    )  # fmt: skip
 
 
 BLUR = 0.6
@@ -135,6 +185,12 @@ def _blurred(style: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
 
 
 Item = tuple[Events, NDArray[np.float32], NDArray[np.float32]]
+"""Events, contexts, and a style for all of it [style width] or one each [n, style width]."""
+
+
+def band_of(beats: NDArray[np.int64], starts: Sequence[int]) -> NDArray[np.int64]:
+    """Which band of a medley each beat belongs to. Shape: [beats] to the same."""
+    return np.searchsorted(np.asarray(starts), beats, side="right") - 1
 
 
 def crop(piece: PlannerPiece, rng: np.random.Generator, length: int, unstyled: float = 0.35) -> Item:
@@ -142,7 +198,8 @@ def crop(piece: PlannerPiece, rng: np.random.Generator, length: int, unstyled: f
     count = len(piece.events)
     start = int(rng.integers(count - length + 1)) if count > length else 0
     events = piece.events[start : start + length].copy()
-    contexts = piece.contexts[piece.beats[start : start + length]]
+    beats = piece.beats[start : start + length]
+    contexts = piece.contexts[beats]
     if start:  # as at the start of a stream: the beat of the first event is where the count begins
         events[0, 0] = 0
     shift = int(rng.integers(-5, 7))
@@ -150,17 +207,33 @@ def crop(piece: PlannerPiece, rng: np.random.Generator, length: int, unstyled: f
     events[pitched, 3] = np.clip(events[pitched, 3] + shift, 0, 127)
     contexts = transpose_contexts(contexts, shift)
     bare = rng.random() < BARE
+    medley = len(piece.starts) > 1
     for name, share in (DROPPED | dict.fromkeys(MANNER, UNTOLD_RESTLESS if piece.restless else UNTOLD)).items():
-        if bare or rng.random() < share:
+        if (bare or rng.random() < share) and not (medley and name in TURNED):
             blank(contexts, name)
     if len(events) < length:
         short = length - len(events)
         events = np.concatenate((events, np.tile([[0, 0, REST, 0, 0, 0]], (short, 1))))
         contexts = np.concatenate((contexts, np.zeros((short, contexts.shape[1]), np.float32)))
+        beats = np.concatenate((beats, np.repeat(beats[-1:], short)))
     style = np.zeros(512, np.float32)
     if piece.styles is not None and rng.random() >= unstyled:
-        style = _blurred(piece.styles[int(rng.integers(len(piece.styles)))], rng)
+        count = len(piece.styles) // len(piece.starts)
+        bands = np.stack([_blurred(piece.styles[count * band + int(rng.integers(count))], rng) for band in range(len(piece.starts))])
+        style = bands[band_of(beats, piece.starts)] if medley else bands[0]
     return events, contexts, style
+
+
+def stacked(items: Sequence[Item]) -> tuple[Tensor, Tensor, Tensor]:
+    """Crops as a batch. Shape: styles [batch, n, style width]."""
+    events, contexts, styles = zip(*items, strict=True)
+    each = [np.broadcast_to(style, (len(row), style.shape[-1])) for row, style in zip(events, styles, strict=True)]
+    return torch.from_numpy(np.stack(events)), torch.from_numpy(np.stack(contexts)), torch.from_numpy(np.stack(each))
+
+
+def _inside(name: str, value: Tensor) -> bool:
+    """Whether a parameter is a matrix between activations."""
+    return value.ndim == 2 and (name.startswith("transformer.") or (name.startswith("heads.") and ".up." in name))
 
 
 def main() -> None:
@@ -170,7 +243,7 @@ def main() -> None:
     parser.add_argument("--preset", default="small", choices=sorted(PLANNER))
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--length", type=int, default=0, help="events a crop; 0: as many as attention reaches")
-    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate of Muon")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--reservoir", type=int, default=3000)
     parser.add_argument("--first-seed", type=int, default=1_000_000)
@@ -209,11 +282,13 @@ def main() -> None:
 
     while len(pieces) < 64:
         take(wait=True)
-    valid = [styled(make(seed)) for seed in VALID_SEEDS]
-    optimiser = torch.optim.AdamW(planner.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.02)
+    valid, valid_medleys = ([styled(make(seed)) for seed in seeds] for seeds in (VALID_SEEDS, VALID_MEDLEYS))
+    named = list(planner.named_parameters())
+    inner, outer = ([value for name, value in named if _inside(name, value) is wanted] for wanted in (True, False))
+    optimiser = MuonAdamW(inner, outer, options.rate, betas=(0.9, 0.98), weight_decay=0.02)
 
     def loss_of(items: list[Item]) -> tuple[Tensor, dict[str, float]]:
-        events, contexts, styles = (torch.from_numpy(np.stack(column)).to(device) for column in zip(*items, strict=True))
+        events, contexts, styles = (tensor.to(device) for tensor in stacked(items))
         with mixed(device):
             losses = (trained if torch.is_grad_enabled() else planner)(events, contexts, styles).float()
         padded = (events[..., 2] == REST) & (events[..., 0] == 0)
@@ -234,6 +309,7 @@ def main() -> None:
         items = [crop(piece, fixed, length, unstyled=0.0) for piece in valid]
         loss, figures = loss_of(items)
         figures["loss"] = float(loss)
+        figures["loss_medleys"] = float(loss_of([crop(piece, fixed, length, unstyled=0.0) for piece in valid_medleys])[0])
         figures["loss_unstyled"] = float(loss_of([(events, contexts, style * 0) for events, contexts, style in items])[0])
         save_weights(options.out / "planner.safetensors", planner, "planner", planner.config.to_dict(), figures)
         return figures

@@ -16,8 +16,9 @@ from jamd.contract.errors import FailureError
 from jamd.contract.units import FRAME_SAMPLES, PARTS, SAMPLE_RATE
 from model.codec import Codec
 from model.config import CodecConfig, PlannerConfig, PlayerConfig
+from model.corpus.medley import join
 from model.corpus.notes import Notes, make_notes
-from model.evaluate import Bench, Case, Result, Sampling, make_cases, to_page
+from model.evaluate import Bench, Case, Result, Sampling, feels, make_cases, to_page
 from model.evaluate.__main__ import KINDS, main, run
 from model.evaluate.continuation import distances
 from model.evaluate.knobs import CHORUS, measure_knobs
@@ -200,6 +201,35 @@ def test_a_manner_is_measured_beside_the_band(bench: Bench, monkeypatch: pytest.
     for words, *_ in TOLD:
         assert found[f"model: {words}"] == found[f"band: {words}"]
     assert sum(found[f"model: {words}"][0]["right way"] for words, *_ in TOLD) >= 5
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_feels_are_followed_or_not(bench: Bench, monkeypatch: pytest.MonkeyPatch, follows: bool) -> None:
+    """The corpus' band in the planner's place: one that turns when it is told to, and one that goes on as it was."""
+
+    def played(bench: Bench, case: Case, first: Style, second: Style, seed: int) -> Notes:
+        band = [
+            bench.corpus_piece(replace(case, index=40 + seed, feel=str(style.feel), bars=feels.BARS))
+            for style in (first, second if follows else first)
+        ]
+        return join(band, [0, feels.CHANGE])
+
+    monkeypatch.setattr("model.evaluate.feels.plan_two", played)
+    found = feels.measure_feels(bench).rows
+    assert list(found) == ["band", "words", "feel alone"] and len(found["words"]) == 12
+    for name, (begin, _) in feels.WINDOWS.items():
+        right = np.mean([row[name] for row in found["words"] + found["feel alone"]])
+        assert right > 0.9 if follows or begin < feels.CHANGE else right < 0.1
+
+
+def test_what_is_told_later_changes_nothing_before(bench: Bench) -> None:
+    case, swing = chorus_case(0), Style("swing")
+    plans = [feels.plan_two(bench, case, swing, read_style(words), 3) for words in ("swing", "bossa nova", "funk, behind the beat")]
+    border = feels.CHANGE * case.chart.beats_per_bar
+    before = [plan[plan["beat"] < border] for plan in plans]
+    assert len(before[0]) > 0
+    assert all(np.array_equal(before[0], other) for other in before[1:])
+    assert not np.array_equal(plans[1], plans[2])
 
 
 def test_the_band_plays_a_style_by_its_words(bench: Bench) -> None:

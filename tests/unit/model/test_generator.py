@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ import torch
 from jamd.contract.chart import parse_chart
 from model.conditioning import CONTROL_WIDTH, ROLL_WIDTH
 from model.config import PlannerConfig, PlayerConfig
-from model.generator.events import FIELDS, REST, TICKS, BeatContext, encode
+from model.generator.events import CONTEXT_WIDTH, FIELDS, REST, TICKS, BeatContext, encode
 from model.generator.planner import Planner, PlanStream, TorchPlannerCore
 from model.generator.player import Player
 from model.generator.sampling import sample
@@ -51,6 +53,25 @@ def test_player_step_draws_what_the_loss_scores(player: Player) -> None:
         changed = drawn.clone()
         changed[0, step, 0] = (changed[0, step, 0] + 1) % PLAYER.codebook_size
         assert player(changed, controls, roll)[0, step, 0] >= scored[0, step, 0] - 1e-5
+
+
+def test_a_style_turns_at_the_event_that_it_is_told_for() -> None:
+    torch.manual_seed(3)
+    planner = Planner(replace(PLANNER, style_width=8)).requires_grad_(False)
+    for linear in (planner.style_in, planner.style_out):
+        assert linear is not None
+        torch.nn.init.normal_(linear.weight)
+    events = torch.stack([torch.randint(0, classes, (2, 12)) for classes in FIELDS.values()], dim=-1)
+    events[..., 2] = torch.randint(0, REST, (2, 12))
+    contexts, style = torch.randn(2, 12, CONTEXT_WIDTH), torch.randn(2, 8)
+    whole = planner(events, contexts, style)
+    each = style[:, None].expand(-1, 12, -1).clone()
+    torch.testing.assert_close(planner(events, contexts, each), whole)
+    each[:, 7:] = torch.randn(2, 1, 8)
+    turned = planner(events, contexts, each)
+    torch.testing.assert_close(turned[:, :7], whole[:, :7])
+    torch.testing.assert_close(turned[:, 7, 0], whole[:, 7, 0])  # its beat is not known before
+    assert float((turned[:, 7:, 1:] - whole[:, 7:, 1:]).abs().min(dim=1).values.max()) > 1e-3
 
 
 def test_player_prefill_goes_on_from_given_frames(player: Player) -> None:
