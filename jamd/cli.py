@@ -18,7 +18,6 @@ from jamd.commands import MODULES
 from jamd.commands.arguments import DEFAULT_ENDPOINT, between
 from jamd.contract.config import Config, load_config
 from jamd.contract.errors import ChartError, FailureError, JamdError, UsageError
-from jamd.contract.parameters import ROUTES
 from jamd.contract.parameters import describe as describe_table
 
 
@@ -106,35 +105,28 @@ def _typed(address: str, words: Sequence[str]) -> list[int | float | str]:
 
 
 def send(options: argparse.Namespace) -> int:
-    """Without a reply of its own, an address is followed by a /ping: replies come in order, so its /pong says all is well."""
-    address = options.address
-    answers = {"/ping": "/pong", "/subscribe": "/" + (options.arguments[0] if options.arguments else "")}
-    silent = any(route.template == address and route.setter for route in ROUTES) and options.arguments
+    """The message is followed by a /ping: replies come in order, so that whatever comes before its /pong is the reply."""
     client = OscClient(parse_endpoint(options.connect))
-    client.send(address, *_typed(address, options.arguments))
-    expect = answers.get(address, address)
-    if address not in ("/ping", "/status", "/describe", "/subscribe") and (silent or not _is_getter(options)):
+    client.send(options.address, *_typed(options.address, options.arguments))
+    last = options.address == "/ping"
+    if not last:
         client.send("/ping")
-        expect = "/pong"
-    message = client.receive(options.timeout)
-    while message is not None and message.address not in (expect, "/error"):
+    replied = False
+    while True:
         message = client.receive(options.timeout)
-    if message is None:
-        raise FailureError(f"no reply from {options.connect}: is jamd running?", code="timeout")
-    if message.address == "/error":
-        raise FailureError(f"{message.arguments[0]}: {message.arguments[1]}: {message.arguments[2]}", code="error")
-    while message is not None:
-        if message.address == "/pong" and address != "/ping":
+        if message is None:
+            raise FailureError(f"no reply from {options.connect}: is jamd running?", code="timeout")
+        if message.address == "/error":
+            raise FailureError(f"{message.arguments[0]}: {message.arguments[1]}: {message.arguments[2]}", code="error")
+        ends = message.address == "/pong"
+        if not ends or last:
+            print(" ".join([message.address, *(str(argument) for argument in message.arguments)]))
+        elif not replied:
             print("ok")
-            break
-        print(" ".join([message.address, *(str(argument) for argument in message.arguments)]))
-        message = client.receive(0.2) if address == "/describe" else None
-    client.close()
-    return 0
-
-
-def _is_getter(options: argparse.Namespace) -> bool:
-    return not options.arguments and any(route.template == options.address and route.setter for route in ROUTES)
+        replied = True
+        if ends:
+            client.close()
+            return 0
 
 
 def describe(options: argparse.Namespace) -> int:
@@ -144,8 +136,11 @@ def describe(options: argparse.Namespace) -> int:
         return 0
     for entry in table:
         words = [f"[{a['name']}]" if a.get("optional") else a["name"] for a in entry["arguments"]]
+        more = entry.get("more", [])
+        if more:
+            words.append(f"[{' '.join(a['name'] for a in more)}]...")
         print(f"{' '.join([entry['address'], *words])}\n    {entry['doc']}")
-        for a in entry["arguments"]:
+        for a in {a["name"]: a for a in [*entry["arguments"], *more]}.values():
             facts = [a["type"]]
             if "min" in a:
                 facts.append(f"{a['min']:g}..{a['max']:g} {a.get('unit', '')}".strip())
@@ -181,9 +176,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = COMMANDS.get(options.command)
         return command(options) if command is not None else int(_module(options.command).run(options))
     except ChartError as error:
-        print(f"jamd: {error}", file=sys.stderr)
-        if error.text:
-            print(error.pointer(), file=sys.stderr)
+        found = f"{error}: {error.marked()}" if error.text else str(error)
+        print(f"jamd: {' '.join(found.split())}", file=sys.stderr)
         return error.exit_status
     except JamdError as error:
         print(f"jamd: {error}", file=sys.stderr)

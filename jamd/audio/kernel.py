@@ -96,19 +96,12 @@ def _apply_to_slot(now: int, op: int, index: int, value: float, slots: Array, sl
 
 
 @njit(cache=True, error_model="numpy")
-def _apply(now: int, op: int, index: int, value: float, header: Array, levels: Array, slots: Array, slot_levels: Array) -> None:
+def _apply(now: int, op: int, index: int, value: float, levels: Array, slots: Array, slot_levels: Array) -> None:
     if op == OP_JAM:
         levels[JAM_TARGET] = 1.0 if value > 0.5 else 0.0
         levels[JAM_RAMP] = index if index > 0 else 1.0 / RAMP
     elif op == OP_MASTER:
         levels[MASTER_TARGET] = min(max(value, 0.0), 16.0)
-    elif op == OP_PANIC:
-        levels[JAM_TARGET] = 0.0
-        levels[JAM_RAMP] = 1.0 / RAMP
-        for i in range(slots.shape[0]):
-            if slots[i, STATE] == PLAYING:
-                slots[i, STATE] = STOPPING
-        header[PENDING_COUNT] = 0
     elif 0 <= index < slots.shape[0]:
         _apply_to_slot(now, op, index, value, slots, slot_levels)
 
@@ -136,16 +129,32 @@ def _cancel(frame: int, index: int, header: Array, pending_words: Array, pending
 
 
 @njit(cache=True, error_model="numpy")
-def _drain(header: Array, command_words: Array, command_values: Array, pending_words: Array, pending_values: Array) -> bool:
-    """Move new commands to the pending ones, or take such back; True if one of them is a panic."""
+def _panic(header: Array, levels: Array, pending_words: Array, pending_values: Array, slots: Array) -> None:
+    """Everything falls silent, and nothing that waits will play; gains, modes and clips that wait are taken all the same."""
+    levels[JAM_TARGET] = 0.0
+    levels[JAM_RAMP] = 1.0 / RAMP
+    for i in range(slots.shape[0]):
+        if slots[i, STATE] == PLAYING:
+            slots[i, STATE] = STOPPING
+    kept = 0
+    for i in range(header[PENDING_COUNT]):
+        if pending_words[i, 1] in (OP_GAIN, OP_LOOP, OP_MASTER, OP_SWAP):
+            _put(pending_words, pending_values, kept, pending_words, pending_values, i)
+            kept += 1
+    header[PENDING_COUNT] = kept
+
+
+@njit(cache=True, error_model="numpy")
+def _drain(
+    header: Array, levels: Array, command_words: Array, command_values: Array, pending_words: Array, pending_values: Array, slots: Array
+) -> None:
+    """Move new commands to the pending ones, or take such back, in the order in which they were given."""
     fence()
     head, tail = header[COMMAND_HEAD], header[COMMAND_TAIL]
-    panic = False
     while tail < head:
         place = tail % COMMANDS
         if command_words[place, 1] == OP_PANIC:
-            panic = True
-            header[PENDING_COUNT] = 0
+            _panic(header, levels, pending_words, pending_values, slots)
         elif command_words[place, 1] == OP_CANCEL:
             _cancel(command_words[place, 0], command_words[place, 2], header, pending_words, pending_values)
         else:
@@ -155,7 +164,6 @@ def _drain(header: Array, command_words: Array, command_values: Array, pending_w
                 header[PENDING_COUNT] = count + 1
         tail += 1
     header[COMMAND_TAIL] = tail
-    return panic
 
 
 @njit(cache=True, error_model="numpy")
@@ -166,7 +174,7 @@ def _due(now: int, header: Array, levels: Array, pending_words: Array, pending_v
     kept = 0
     for i in range(count):
         if pending_words[i, 0] <= now:
-            _apply(now, pending_words[i, 1], pending_words[i, 2], pending_values[i], header, levels, slots, slot_levels)
+            _apply(now, pending_words[i, 1], pending_words[i, 2], pending_values[i], levels, slots, slot_levels)
             header[APPLIED] += 1
         else:
             following = min(following, pending_words[i, 0])
@@ -214,8 +222,7 @@ def mix(
 ) -> None:  # fmt: skip
     """Play `count` frames and move the time line on. Shape of every buffer: [count]."""
     now = header[FRAME]
-    if _drain(header, command_words, command_values, pending_words, pending_values):
-        _apply(now, OP_PANIC, 0, 0.0, header, levels, slots, slot_levels)
+    _drain(header, levels, command_words, command_values, pending_words, pending_values, slots)
     place = 0
     voices = slots.shape[0]
     while place < count:

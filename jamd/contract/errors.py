@@ -36,6 +36,10 @@ class ConfigError(UsageError):
     code = "config"
 
 
+AROUND = 60
+"""Characters of a chart that are shown before and after the place of an error."""
+
+
 class ChartError(UsageError):
     """A chart or chord that cannot be read.
 
@@ -56,12 +60,14 @@ class ChartError(UsageError):
     def __str__(self) -> str:
         return f"{self.message} at character {self.position + 1}" if self.text else self.message
 
-    def pointer(self) -> str:
-        """The line of text that holds the place, and a caret under it."""
+    def marked(self) -> str:
+        """The line of text that holds the place, an arrow before it; a long one cut to what is around."""
         start = self.text.rfind("\n", 0, self.position) + 1
         end = self.text.find("\n", self.position)
-        line = self.text[start : end if end >= 0 else len(self.text)]
-        return f"{line}\n{' ' * (self.position - start)}^"
+        end = end if end >= 0 else len(self.text)
+        low, high = max(start, self.position - AROUND), min(end, self.position + AROUND)
+        before = ("..." if low > start else "") + self.text[low : self.position]
+        return before + "-->" + self.text[self.position : high] + ("..." if high < end else "")
 
 
 class MessageError(UsageError):

@@ -225,7 +225,8 @@ def _nearest(address: str) -> str | None:
     near = difflib.get_close_matches(plain, likely, n=1, cutoff=0.6)
     if not near:
         return None
-    return near[0].replace("/N/", f"/{number[1]}/" if number and 0 < int(number[1]) <= SLOTS else "/1/")
+    same = near[0].replace("/N/", f"/{int(number[1]) if number else 1}/")
+    return same if same in ADDRESSES else near[0].replace("/N/", "/1/")
 
 
 def describe(address: str | None = None) -> list[tuple[str, str]]:

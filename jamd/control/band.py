@@ -11,7 +11,7 @@ from jamd.contract.clock import Clock
 from jamd.contract.layout import GATE, AudioOp
 from jamd.contract.parameters import PARAMETER_BY_NAME
 from jamd.contract.prompts import write_prompts
-from jamd.control.desk import Desk
+from jamd.control.desk import ALWAYS, Desk
 
 RING_OUT = 4800
 """Frames in which the band fades where the player's turn begins."""
@@ -169,13 +169,15 @@ class Band(Desk):
 
     def panic(self) -> None:
         state = self.state
-        self.push(AudioOp.PANIC, self.now)
-        self.send("engine", m.Panic())
-        state.jam_from = state.jam_until = self._anew = None
-        self._gates.clear()
-        self.session.transport.sources.disarm()
-        self.session.slots.all_stopped()
-        self.session.transport.halt()
+        try:
+            self.push(AudioOp.PANIC, self.now)
+        finally:  # whatever the audio process says
+            self.send("engine", m.Panic())
+            state.jam_from = state.jam_until = self._anew = None
+            self._gates.clear()
+            self.session.transport.sources.disarm()
+            self.session.slots.all_stopped()
+            self.session.transport.halt()
         self.log("panic: everything stopped")
 
     # --- what to play ---------------------------------------------------------------------------------------------------
@@ -212,7 +214,7 @@ class Band(Desk):
 
     def _change_beat(self) -> float:
         if not self.clock.playing:
-            return -1e9
+            return ALWAYS
         return self.clock.next_beat(self.ahead(self.session.config.engine.change_ms))[1]
 
     def style(self, text: str, *more: float | str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jamd.contract import messages as m
 from jamd.contract.clock import Clock
@@ -13,6 +13,9 @@ from jamd.contract.units import SAMPLE_RATE
 if TYPE_CHECKING:
     from jamd.control.session import Session
     from jamd.control.state import State
+
+ALWAYS: Final = -1e9
+"""A beat before all others."""
 
 
 class Desk:

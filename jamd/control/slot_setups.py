@@ -33,15 +33,17 @@ class SlotSetups(Desk):
         slot.held, slot.repeat_at = False, None
 
     def loop(self, index: int, on: int) -> None:
-        self.slot(index).setup.loop = on
+        slot = self.slot(index)
         self.push(AudioOp.SLOT_LOOP, self.now, index, float(on))
+        slot.setup.loop = on
 
     def legato(self, index: int, on: int) -> None:
         self.slot(index).setup.legato = on
 
     def gain(self, index: int, decibels: float) -> None:
-        self.slot(index).setup.gain_db = decibels
+        slot = self.slot(index)
         self.push(AudioOp.SLOT_GAIN, self.now, index, linear(decibels))
+        slot.setup.gain_db = decibels
 
     def choke(self, index: int, group: int) -> None:
         self.slot(index).setup.choke = group

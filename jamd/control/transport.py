@@ -19,7 +19,7 @@ from jamd.contract.layout import CLICKS, AudioOp
 from jamd.contract.memory import share_audio
 from jamd.contract.parameters import SLOTS
 from jamd.contract.units import SAMPLE_RATE, TEMPO_MAX, TEMPO_MIN
-from jamd.control.desk import Desk
+from jamd.control.desk import ALWAYS, Desk
 from jamd.control.sources import Sources
 from jamd.control.sync.tap import TapTempo
 
@@ -53,9 +53,7 @@ class Transport(Desk):
         clock = Clock.started(frame, state.tempo, per_bar, state.start_bar)
         self._count_from = -counted
         self._clicked = self._count_from - 1e-3
-        state.chart_bar, state.start_bar = 0, 0
-        self.session.set_clock(clock)
-        self.send("engine", m.SetChart(text=state.chart_text, bar=0))
+        self._from_the_top(clock)
         self.sources.started()
 
     def play(self) -> None:
@@ -75,22 +73,27 @@ class Transport(Desk):
 
     def halt(self) -> None:
         """The clock alone, with its clicks."""
-        was = self.state.clock.playing
-        for frame, voice in self._clicks:
-            if frame >= self.now:
-                self.push(AudioOp.CANCEL, frame, voice)
-        self._clicks.clear()
+        was, clicks, self._clicks = self.state.clock.playing, self._clicks, []
         self.session.set_clock(self.state.clock.stopped())
         if was:
             self.sources.stopped()
+        for frame, voice in clicks:  # last: there may be no room for it
+            if frame >= self.now:
+                self.push(AudioOp.CANCEL, frame, voice)
 
     def follow_start(self, clock: Clock) -> None:
         """The source has started, and the clock with it."""
         self._count_from = None
         self._clicked = clock.beat_at(self.now) - 1e-3
-        self.state.chart_bar, self.state.start_bar = 0, 0
+        self._from_the_top(clock)
+
+    def _from_the_top(self, clock: Clock) -> None:
+        """Beats count anew: the chart begins, and a chord that is held is held from the first one on; what was held then is forgotten."""
+        state = self.state
+        state.chart_bar, state.start_bar, state.chord_beat = 0, 0, ALWAYS
         self.session.set_clock(clock)
-        self.send("engine", m.SetChart(text=self.state.chart_text, bar=0))
+        self.send("engine", m.SetChart(text=state.chart_text, bar=0))
+        self.send("engine", m.SetChord(text=state.chord_text or None, beat=ALWAYS))
 
     def locate(self, bar: int) -> None:
         state = self.state

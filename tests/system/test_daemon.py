@@ -278,6 +278,12 @@ def test_jamd_send(daemon: Daemon) -> None:
     assert send("/ping").stdout.startswith("/pong jamd")
     assert send("/clock/tempo", "133").returncode == 0
     assert send("/clock/tempo").stdout.strip() == "/clock/tempo 133.0"
+    assert send("/clock/tempo", "132").stdout == "ok\n"
+    assert send("/slot/3/gain").stdout.split() == ["/slot/3/gain", "0.0"]
+    assert {line.split()[0] for line in send("/jam/param/e*").stdout.splitlines()} == {"/jam/param/energy"}
+    assert send("/adapter/list").stdout.startswith("/adapter/list")
+    following = send("/subscribe", "all")
+    assert following.returncode == 0 and following.stdout
     bad = send("/jam/chord", "H7")
     assert bad.returncode == 1
     assert bad.stderr.startswith("jamd: /jam/chord: chart:")

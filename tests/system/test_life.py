@@ -73,7 +73,7 @@ def test_no_server_says_how_to_get_one(tmp_path: Path, shared_memory_is_clean: N
         (["run", "--osc", "nonsense"], 2, "HOST:PORT"),
         (["run", "--config", "/nowhere.toml"], 2, "no configuration file"),
         (["render"], 2, "--out"),
-        (["render", "--out", "x.wav", "--chart", "| Dm7 | H7 |"], 2, "character 9"),
+        (["render", "--out", "x.wav", "--chart", "| Dm7 | H7 |"], 2, "character 9: | Dm7 | -->H7 |"),
         (["render", "--out", "x.wav", "--tempo", "10"], 2, "outside 40..320"),
         (["render", "--out", "x.wav", "--parts", "tuba"], 2, "parts are"),
         (["render", "--out", "x.wav", "--bars", "2", "--seconds", "3"], 2, "not allowed"),
@@ -92,6 +92,7 @@ def test_errors_are_one_line(words: list[str], status: int, says: str, tmp_path:
     assert result.stderr.startswith("jamd: ")
     assert says in result.stderr
     assert "Traceback" not in result.stderr
+    assert len(result.stderr.splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".wav"] == []
 
 

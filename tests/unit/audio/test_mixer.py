@@ -148,6 +148,31 @@ def test_panic_silences_within_ten_milliseconds(rig: Rig) -> None:
     assert (np.abs(np.diff(out)) < 0.02).all()
 
 
+def test_a_panic_ends_what_was_told_before_it_and_nothing_that_is_told_after(rig: Rig) -> None:
+    """All in one block, as a bundle tells it."""
+    rig.memory.stream.begin(0)
+    rig.memory.stream.write(np.full((20_000, 2), 0.4, np.float32))
+    rig.load(0, np.full((20_000, 2), 0.3, np.float32), loop=True)
+    rig.load(1, np.full((20_000, 2), 0.1, np.float32), loop=True)
+    push = rig.memory.commands.push
+    push(AudioOp.JAM_GATE, 0, value=1.0)
+    push(AudioOp.SLOT_LAUNCH, 0, 0)
+    rig.play(1280)
+    push(AudioOp.MASTER_GAIN, 1280, value=0.5)
+    push(AudioOp.SLOT_GAIN, 4000, 1, 2.0)
+    push(AudioOp.SLOT_LAUNCH, 2000, 0)
+    push(AudioOp.JAM_GATE, 3000, value=1.0)
+    push(AudioOp.PANIC, 0)
+    push(AudioOp.SLOT_LAUNCH, 6000, 1)
+    push(AudioOp.JAM_GATE, 9000, value=1.0)
+    out = rig.play(10_240)[0]
+    at = np.arange(1280, 1280 + 10_240)
+    assert (out[(at > 1280 + 480) & (at < 6000)] == 0).all()
+    np.testing.assert_allclose(out[(at > 6200) & (at < 9000)], 0.5 * 2.0 * 0.1, atol=1e-6)
+    np.testing.assert_allclose(out[at > 9600], 0.5 * (2.0 * 0.1 + 0.4), atol=1e-4)
+    assert rig.memory.header[Word.PENDING_COUNT] == 0
+
+
 def test_commands_that_wait_are_taken_back(rig: Rig) -> None:
     """One launch of three, a stop, and the gate; what is given again afterwards counts."""
     rig.load(0, np.full((20_000, 2), 0.3, np.float32), loop=True)

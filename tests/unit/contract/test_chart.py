@@ -192,7 +192,7 @@ def test_errors_show_the_character(name: str, position: int) -> None:
     with pytest.raises(ChartError) as caught:
         parse_chord(name)
     assert caught.value.position == position
-    assert caught.value.pointer().endswith("\n" + " " * position + "^")
+    assert caught.value.marked() == f"{name[:position]}-->{name[position:]}"
 
 
 @given(
@@ -329,10 +329,14 @@ def test_chart_errors_show_the_character(text: str, position: int) -> None:
     assert caught.value.position == position and caught.value.text == text
 
 
-def test_the_caret_stands_under_the_trouble() -> None:
+def test_an_arrow_stands_before_the_trouble() -> None:
     with pytest.raises(ChartError) as caught:
         parse_chart("| Dm7 G7 |\n| Cmaj7 | Hm7 |")
-    assert caught.value.pointer() == "| Cmaj7 | Hm7 |\n          ^"
+    assert caught.value.marked() == "| Cmaj7 | -->Hm7 |"
+    with pytest.raises(ChartError) as caught:
+        parse_chart("| C " * 100 + "| Hm7 " + "| C " * 100 + "|")
+    shown = caught.value.marked()
+    assert "| C | -->Hm7 | C |" in shown and len(shown) < 140 and shown.startswith("...") and shown.endswith("...")
 
 
 def test_a_chart_that_grows_without_end_is_refused() -> None:
@@ -346,7 +350,7 @@ def test_any_text_gives_a_chart_or_a_chart_error(text: str) -> None:
     try:
         chart = parse_chart(text)
     except ChartError as error:
-        assert str(error) and error.pointer()
+        assert str(error) and error.marked()
         return
     assert parse_chart(chart.text()) == chart
 

@@ -41,7 +41,7 @@ def test_any_text_is_a_chart_or_an_error(text: str) -> None:
         except ChartError as error:
             assert len(str(error).splitlines()) <= 1 or "\n" in text
             assert 0 <= error.position <= max(len(error.text), 1)
-            error.pointer()
+            error.marked()
             continue
         check(chart)
         assert parse_chart(chart.text()).bars == chart.bars

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import random
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from jamd.contract import messages as m
+from jamd.contract.chart import parse_chord
 from jamd.contract.errors import ChartError, MessageError
 from jamd.contract.layout import AudioOp, Level, Word
 from jamd.contract.units import SAMPLE_RATE
+from jamd.engine.situations import apply, situation_of
+from model.style.words import read_style
 from tests.unit.control.rig import Rig
 
+WORDS: Any = SimpleNamespace(read_style=read_style)
+"""All of the models that a situation asks for."""
 BEAT = 24_000
 BAR = 4 * BEAT
 
@@ -288,6 +295,28 @@ def test_after_a_locate_everything_waits_for_its_line(rig: Rig, bar: int, to: in
     assert clock.bar_at(rig.memory.frame)[0] == to - 1
     begun = clock.frame_of_bar(to - 1)
     assert (rig.memory.slot(0).started, rig.session.state.jam_from) == (begun, begun)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_chord_of_another_run_is_not_played_in_this_one(rig: Rig, resumed: bool) -> None:
+    """Beats count anew with the clock: a chord that is held is held from the first one on, one that was let go is gone."""
+    situation = situation_of(rig.session.engine_state(), WORDS)
+    rig.do("/jam/chart", "| C | F |")
+    rig.do("/clock/play")
+    rig.run(6000)
+    rig.do("/jam/chord", "Ebmaj7")
+    rig.run(2500)
+    if resumed:
+        rig.do("/jam/chord/resume")
+        rig.run(2500)
+    rig.do("/clock/stop")
+    rig.do("/jam/start")
+    rig.run(200)
+    for message in rig.sent:
+        apply(situation, message, WORDS)
+    played = [situation.context(beat).chart.chord_at(situation.context(beat).chart_beat) for beat in range(40)]
+    held = parse_chord("Ebmaj7")
+    assert all((chord == held) is not resumed for chord in played)
 
 
 def test_a_link_of_ireal_pro_is_a_chart(rig: Rig) -> None:
