@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except ValueError as error:
             raise FailureError(str(error)) from error
     except ChartError as error:
-        print(f"{error}\n{error.pointer()}", file=sys.stderr)
+        print(f"{error}: {error.marked()}" if error.text else error, file=sys.stderr)
         return error.exit_status
     except JamdError as error:
         print(error, file=sys.stderr)

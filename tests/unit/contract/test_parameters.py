@@ -55,9 +55,9 @@ def test_numbers_are_taken_in_either_type() -> None:
 def test_nearest_address_is_offered() -> None:
     with pytest.raises(MessageError, match="did you mean /jam/start"):
         find("/jam/strat")
-    for address, near in (("/scene/9/launch", "/scene/1/launch"), ("/slot/01/launch", "/slot/1/launch"), ("/slot/64/lunch", "/slot/64/launch")):
-        with pytest.raises(MessageError, match=f"did you mean {near}"):
-            find(address)
+    for wrong, near in (("scene/9/launch", "scene/1/launch"), ("slot/01/launch", "slot/1/launch"), ("slot/64/lunch", "slot/64/launch")):
+        with pytest.raises(MessageError, match=f"did you mean /{near}"):
+            find(f"/{wrong}")
 
 
 def test_everything_describes_itself() -> None:
