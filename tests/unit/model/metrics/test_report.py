@@ -64,7 +64,7 @@ def test_the_command_prints_json(band: list[Render], tmp_path: Path, capsys: pyt
     [
         (["missing.wav", "--chart", "| C |", "--tempo", "120"], 1, "cannot read"),
         (["short.wav", "--chart", "| C |", "--tempo", "120"], 1, "too little"),
-        (["short.wav", "--chart", "| H |", "--tempo", "120"], 2, "^"),
+        (["short.wav", "--chart", "| H |", "--tempo", "120"], 2, "-->"),
         (["short.wav", "--chart", "| C |", "--tempo", "0"], 1, "tempo"),
     ],
 )
