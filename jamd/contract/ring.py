@@ -97,7 +97,7 @@ class StreamRing:
     def skip_to(self, frame: int) -> None:
         """Go on writing at a later frame; what lies between is silence, and the next block fades in."""
         self._fade_in = True
-        at, end = self.written, min(frame, self.written + self.size)
+        at, end = self.written, min(frame, self.written + self.size, self.played + self.size)
         for place in range(at, end, self.size // 2):
             stop = min(place + self.size // 2, end)
             index = np.arange(place, stop) % self.size

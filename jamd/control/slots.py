@@ -108,7 +108,7 @@ class Slots(SlotSetups):
         slot.launch_at, slot.launch_beat, slot.stop_at = frame, beat if clock.playing else None, None
         bars = slot.setup.follow_bars or (slot.clip.bars if slot.clip is not None else 1)
         per_bar = slot.clip.beats_per_bar if slot.clip is not None else 4
-        slot.follow_beat = beat + bars * per_bar if slot.setup.follow != "none" and clock.playing else None
+        slot.follow_beat = clock.beat_at(frame) + bars * per_bar if slot.setup.follow != "none" and clock.playing else None
 
     def _legato(self, index: int, frame: int) -> tuple[int, float]:
         """Place in the clip, and the beat of its start, had it been playing along: with the clip that it chokes, or with the clock."""
@@ -116,8 +116,10 @@ class Slots(SlotSetups):
         assert slot.clip is not None
         begin = next((b for b in (self.slot(i).launch_beat for i in self._choked_by(index)) if b is not None), None)
         if begin is None:
-            begin = clock.segments[0].beat_of_bar(0)
+            begin = clock.segment_at(frame).beat_of_bar(0)
         past = (clock.beat_at(frame) - begin) % slot.clip.beats
+        if past > slot.clip.beats - NOTHING:  # a bar line lies between frames
+            past = 0.0
         return round(past / slot.clip.beats * self.memory_frames(index)), clock.beat_at(frame) - past
 
     def memory_frames(self, index: int) -> int:

@@ -153,6 +153,7 @@ class Performer:
 
     def look_ahead(self, beats: float, most: int) -> int:
         """Write up to `most` events of the plan ahead of need; returns how many were written."""
+        self._take_style()
         return self.plan.extend(self.beat + beats, most)
 
     def skip(self, steps: int) -> None:

@@ -106,6 +106,17 @@ def test_stream_wraps_and_counts(memory: AudioMemory) -> None:
     assert (memory.arrays["stream"][np.arange(20_100, 21_000) % 8192] == 0).all()
 
 
+def test_a_stream_that_goes_on_much_later_keeps_what_is_not_played_yet(memory: AudioMemory) -> None:
+    stream = memory.stream
+    stream.begin(0)
+    stream.write(np.full((4000, 2), 0.5, np.float32))
+    memory.header[Word.FRAME] = 1000
+    stream.resume(40_000)
+    ring = memory.arrays["stream"]
+    assert (ring[np.arange(1000, 4000) % 8192] == 0.5).all()
+    assert (ring[np.arange(4000, 1000 + 8192) % 8192] == 0).all()
+
+
 def test_stream_refuses_blocks_that_do_not_fit(memory: AudioMemory) -> None:
     with pytest.raises(ValueError, match="a block is"):
         memory.stream.write(np.zeros((5000, 2), np.float32))

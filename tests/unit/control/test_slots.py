@@ -162,6 +162,35 @@ def test_legato_goes_on_where_the_other_was(rig: Rig) -> None:
     assert after.position == pytest.approx((rig.memory.frame - before.started) % (2 * BAR), abs=2)
 
 
+@pytest.mark.parametrize(("tempo", "action", "bars"), [(133.0, "next", 1), (120.0, "again", 4)])
+def test_legato_that_follows_launches_once_a_time(rig: Rig, tempo: float, action: str, bars: int) -> None:
+    """133 bpm: bar lines lie between frames."""
+    rig.do("/clock/tempo", tempo)
+    for slot in (1, 2):
+        rig.fill(slot, saw(bars), bars=bars, tempo=tempo)
+        rig.do(f"/slot/{slot}/choke", 1)
+        rig.do(f"/slot/{slot}/legato", 1)
+        rig.do(f"/slot/{slot}/follow", action, 1)
+    start(rig)
+    rig.do("/slot/1/launch")
+    rig.run(8 * 4 * 60_000 / tempo)
+    assert 6 <= sum(rig.memory.slot(index).launches for index in (0, 1)) <= 9
+
+
+def test_a_one_shot_with_legato_is_heard_on_every_bar_line(rig: Rig) -> None:
+    rig.do("/clock/tempo", 133.0)
+    rig.fill(1, saw(1), tempo=133.0)
+    rig.do("/slot/1/legato", 1)
+    rig.do("/slot/1/loop", 0)
+    start(rig)
+    for _ in range(6):
+        launches = rig.memory.slot(0).launches
+        rig.do("/slot/1/launch")
+        rig.run(4 * 60_000 / 133.0, until=lambda before=launches: rig.memory.slot(0).launches > before)  # type: ignore[misc]
+        rig.run(50)
+        assert np.abs(rig.run(50)[4]).min() > 0.01
+
+
 def test_scene_plays_a_row_together(rig: Rig) -> None:
     for slot in (9, 11, 17):
         rig.fill(slot, saw())
