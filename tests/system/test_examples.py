@@ -151,7 +151,7 @@ SCLANG = {"QT_QPA_PLATFORM": "offscreen", "QTWEBENGINE_DISABLE_SANDBOX": "1", "Q
 def test_supercollider_client(still: Daemon, listener: Listener, run: Callable[..., subprocess.Popen[str]]) -> None:
     sclang = needs("sclang", "supercollider-language")
     still.client.send("/slot/1/stop")
-    program = run(sclang, "-D", EXAMPLES / "supercollider" / "jamd.scd", still.port, 12, **SCLANG)
+    program = run(sclang, "-D", EXAMPLES / "supercollider" / "jamd.scd", still.port, 4, **SCLANG)
     heard(listener, program)
     assert still.status()["jam"]["style"] == "late night trio with brushes"
     output = ended(still, program)

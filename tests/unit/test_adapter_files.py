@@ -17,7 +17,7 @@ from model.adapters.format import read_adapter, write_adapter
 def test_under_another_name_an_adapter_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAMD_HOME", str(tmp_path))
     ansel, priya = (read_adapter(find_adapter(name)) for name in ("ansel", "priya"))
-    shipped = write_adapter(tmp_path / "elsewhere", replace(ansel, colour=priya.colour))
+    shipped = write_adapter(tmp_path / "elsewhere", replace(ansel, colour=priya.colour, room=torch.tensor([0.2, 1.0, 0.3, 5000.0])))
     folder = adapters.bring(shipped, "late")
     assert folder == paths.adapters_folder() / "late" and find_adapter("late") == folder
     one, other = read_adapter(shipped), read_adapter(folder)
