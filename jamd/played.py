@@ -130,6 +130,7 @@ def _situation(body: dict[str, Any]) -> Situation:
     return Situation(
         clock=msgspec.convert(body["clock"], Clock),
         charts=[(int(bar), parse_chart(text)) for bar, text in body["charts"]],
+        since=[float(beat) for beat in body.get("since", [])],
         overrides=[(float(beat), parse_chord(text) if text else None) for beat, text in body["overrides"]],
     )
 
@@ -256,8 +257,8 @@ class _Band:
 
     def chart_alone(self, beat: float) -> tuple[Chart, int] | None:
         """The chart and the bar at which it began; None where its chords are overridden, or its bars are not the clock's."""
-        bar, _, segment = self.situation.bar_of(beat)
-        begun, chart = self.situation.chart_at(bar)
+        segment = self.situation.segment_at(beat)
+        begun, chart = self.situation.chart_at(beat)
         is_plain = self.situation.override_at(beat) is None and chart.beats_per_bar == segment.beats_per_bar
         return (chart, begun) if is_plain else None
 

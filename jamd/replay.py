@@ -101,11 +101,16 @@ class _Band:
         for name, _ in mix:
             if name not in self._adapters.rack.entries():
                 self._adapters.rack.load(find_adapter(name))
-        self._adapters.use(mix, 0)
+        if [name for name, _ in mix] == [name for name, _ in self._adapters.chosen]:
+            self._adapters.turn(mix)
+        else:
+            self._adapters.use(mix, 0)
 
     def _begin(self, body: dict[str, Any]) -> None:
         situation = Situation(
-            clock=msgspec.convert(body["clock"], Clock), charts=[(bar, parse_chart(text)) for bar, text in body["charts"]]
+            clock=msgspec.convert(body["clock"], Clock),
+            charts=[(bar, parse_chart(text)) for bar, text in body["charts"]],
+            since=[float(beat) for beat in body.get("since", [])],
         )
         situation.overrides = [(beat, parse_chord(text) if text else None) for beat, text in body["overrides"]]
         situation.parts.update({name: bool(body["parts"].get(name, True)) for name in PARTS})

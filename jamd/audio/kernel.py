@@ -148,7 +148,10 @@ def _panic(header: Array, levels: Array, pending_words: Array, pending_values: A
 def _drain(
     header: Array, levels: Array, command_words: Array, command_values: Array, pending_words: Array, pending_values: Array, slots: Array
 ) -> None:
-    """Move new commands to the pending ones, or take such back, in the order in which they were given."""
+    """Move new commands to the pending ones, or take such back, in the order in which they were given.
+
+    Where too many wait for their frame the rest stays in the ring, whose writer is told when that is full; but a panic comes through.
+    """
     fence()
     head, tail = header[COMMAND_HEAD], header[COMMAND_TAIL]
     while tail < head:
@@ -158,10 +161,16 @@ def _drain(
         elif command_words[place, 1] == OP_CANCEL:
             _cancel(command_words[place, 0], command_words[place, 2], header, pending_words, pending_values)
         else:
+            if header[PENDING_COUNT] == PENDING:
+                for later in range(tail, head):
+                    if command_words[later % COMMANDS, 1] == OP_PANIC:
+                        _panic(header, levels, pending_words, pending_values, slots)
+                        break
             count = header[PENDING_COUNT]
-            if count < PENDING:
-                _put(pending_words, pending_values, count, command_words, command_values, place)
-                header[PENDING_COUNT] = count + 1
+            if count == PENDING:
+                break
+            _put(pending_words, pending_values, count, command_words, command_values, place)
+            header[PENDING_COUNT] = count + 1
         tail += 1
     header[COMMAND_TAIL] = tail
 

@@ -109,7 +109,7 @@ class Route:
         Raises:
             MessageError: code `arguments`, `type` or `range`.
         """
-        if self.button and len(values) == 1:
+        if self.button and len(values) == 1 and not (self.arguments and isinstance(values[0], str)):
             return [PRESSED.check(values[0], address)]
         needed = sum(not argument.optional for argument in self.arguments)
         rest = list(values[len(self.arguments) :])
@@ -126,7 +126,7 @@ class Route:
         if self.more:
             out["more"] = [argument.describe() for argument in self.more]
         out["types"] = self.tags
-        if self.button:
+        if self.button and not self.arguments:
             out["arguments"] = [PRESSED.describe()]
         if self.setter:
             out["get"] = "without arguments"

@@ -76,11 +76,11 @@ class Clock(msgspec.Struct, frozen=True):
 
     def frame_at(self, beat: float) -> int:
         """The frame nearest to a beat."""
-        found = self.segments[0]
-        for segment in self.segments:
-            if segment.beat <= beat + 1e-9:
-                found = segment
-        return found.frame_at(beat)
+        return self.segment_of(beat).frame_at(beat)
+
+    def segment_of(self, beat: float) -> ClockSegment:
+        """The one in force at a beat."""
+        return self.segments[max(bisect_right(self.segments, beat + 1e-9, key=lambda segment: segment.beat) - 1, 0)]
 
     def bar_at(self, frame: float) -> tuple[int, float]:
         """Number of the bar, and the beat in it. A bar begins at the frame of its line, which is rounded."""

@@ -75,6 +75,8 @@ class SlotView:
     launches: int
     started: int
     gain: float
+    next_frames: int = 0
+    """Length of a copy that waits to take over; 0: none does."""
 
 
 def _layout(slots: int, stream_frames: int) -> dict[str, tuple[int, tuple[int, ...], Any]]:
@@ -163,9 +165,10 @@ class AudioMemory:
 
     def slot(self, index: int) -> SlotView:
         row = self.arrays["slot_words"][index]
+        waits = int(row[SlotWord.NEXT_FRAMES]) if row[SlotWord.NEXT_POINTER] else 0
         return SlotView(SlotState(int(row[SlotWord.STATE])), int(row[SlotWord.POSITION]), int(row[SlotWord.FRAMES]),
                         int(row[SlotWord.LAUNCHES]), int(row[SlotWord.STARTED]),
-                        float(self.arrays["slot_levels"][index, SlotLevel.GAIN]))  # fmt: skip
+                        float(self.arrays["slot_levels"][index, SlotLevel.GAIN]), waits)  # fmt: skip
 
     def frame_of_us(self, microseconds: float) -> float:
         """The frame of the time line at a time of JACK's clock (CLOCK_MONOTONIC_RAW).

@@ -141,12 +141,12 @@ ROUTES: Final[tuple[Route, ...]] = (
           (Argument("name", "string"), Argument("strength", "float", 0.0, 2.0, 1.0, "", True)), True),
     Route("/adapter/blend", "adapters.blend", "Plays with several adapters at once, each with its strength, from the next bar on",
           (Argument("name", "string"), Argument("strength", "float", 0.0, 2.0, 1.0)),
-          more=(Argument("name", "string"), Argument("strength", "float", 0.0, 2.0, 1.0))),
+          True, more=(Argument("name", "string"), Argument("strength", "float", 0.0, 2.0, 1.0))),
     Route("/adapter/strength", "adapters.strength", "How much of the adapters that play is heard, all together",
           (Argument("strength", "float", 0.0, 2.0, 1.0),), True),
 
     Route("/record/start", "recording.start", "Records mix, jam, slots and inputs, and every command, into a folder of the sessions folder",
-          (Argument("folder", "string", optional=True),)),
+          (Argument("folder", "string", optional=True),), button=True),
     Route("/record/stop", "recording.stop", "Ends the recording", button=True),
     Route("/record/list", "recording.tell_all", "Answers /record/list with what has been recorded as JSON, the newest first"),
 

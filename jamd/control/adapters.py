@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jamd import paths
 from jamd.adapter_folders import MANIFEST, TENSORS, adapters_on_disk, find_adapter
 from jamd.contract import messages as m
+from jamd.contract.clock import Clock
 from jamd.contract.errors import MessageError
-from jamd.control.desk import Desk
+from jamd.control.desk import ASKED, Desk, Tell, tell_late
+
+if TYPE_CHECKING:
+    from jamd.control.session import Session
 
 BASE = "base"
-STRONGEST = 2.0
-"""What the engine takes, of one adapter."""
 SHOWN = ("base", "created", "rank", "alpha", "targets", "style", "scores", "guards")
 
 
@@ -48,18 +50,20 @@ class Adapters(Desk):
 
     _waiting: list[tuple[str, float]] | None = None
     """What is to play once all of it is in memory."""
-    _before: list[tuple[str, float]] | None = None
-    """What was to play before the last change; None: nothing has changed yet."""
-
-    def heard(self) -> list[tuple[str, float]]:
-        """What plays, as the engine is told: each at its strength times that of all together."""
-        total = self.state.adapter_strength
-        return [(name, min(value * total, STRONGEST)) for name, value in self.state.adapters]
+    _by: Tell | None = None
+    """Who asked for the last set."""
+    _from: int = 0
+    """Frame from which what was asked for last plays."""
 
     def wanted(self) -> dict[str, str]:
         """Adapters that are to be in memory, to their folders; for an engine that has just come up."""
         known = adapters_on_disk()
         return {name: str(known[name]) for name in self.state.loaded if name in known}
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._asked: dict[str, Tell | None] = {}
+        """Who asked for each adapter to be read."""
 
     def tell_all(self) -> str:
         return json.dumps(self.view())
@@ -69,6 +73,7 @@ class Adapters(Desk):
             return
         folder = find_adapter(name)
         self.session.need_engine()
+        self._asked[name] = ASKED.get()
         self.send("engine", m.AdapterLoad(name=name, folder=str(folder)))
         self.state.loaded[name] = "staging"
 
@@ -94,13 +99,13 @@ class Adapters(Desk):
 
     def strength(self, value: float) -> None:
         self.state.adapter_strength = value
-        if self.state.adapters:
-            self._tell(self.now)
+        self.send("engine", m.AdapterStrength(value=value))
 
     def _play(self, wanted: list[tuple[str, float]]) -> None:
         for name, _ in wanted:
             find_adapter(name)
         self.session.need_engine()
+        self._by = ASKED.get()
         for name, _ in wanted:
             self.load(name)
         if any(self.state.loaded.get(name) == "staging" for name, _ in wanted):
@@ -113,30 +118,34 @@ class Adapters(Desk):
         self._waiting = None
         clock = self.clock
         frame = clock.next_bar(self.ahead(self.session.config.engine.change_ms))[0] if clock.playing else self.now
-        self._before, self.state.adapters = self.state.adapters, wanted
+        self.state.adapters = wanted
         self._tell(frame)
 
     def _tell(self, frame: int) -> None:
-        self.send("engine", m.AdapterUse(adapters=self.heard(), frame=frame))
+        self._from = frame
+        self.send("engine", m.AdapterUse(adapters=self.state.adapters, frame=frame))
 
-    def _refused(self, playing: list[tuple[str, float]]) -> None:
-        """What was to play before plays on. `playing` has the strengths that are heard, not those that were asked for."""
-        if {name for name, _ in playing} == {name for name, _ in self.state.adapters}:
-            return
-        total = self.state.adapter_strength or 1.0
-        self.state.adapters = self._before if self._before is not None else [(name, value / total) for name, value in playing]
+    def clock_moved(self, old: Clock) -> None:
+        """A change that waits for a bar line of the old clock waits for it in the new one."""
+        frame = self.clock.carried(old, self._from) if self._from > self.now else self._from
+        if frame != self._from:
+            self._tell(frame)
 
     def take(self, message: m.AdapterEvent) -> None:
         """The engine has done something with an adapter, or could not."""
         state, name = self.state, message.name
         if message.state == "refused":
-            self._refused(message.playing)
+            if state.adapters == message.asked:  # nothing else was asked for meanwhile
+                state.adapters = message.playing
+                tell_late(self._by, message.text, "adapter")
             self.log(message.text)
             return
+        asked = self._asked.pop(name, None) if message.state in ("ready", "failed") else None
         if message.state in ("registered", "failed"):
             state.loaded.pop(name, None)
             if message.state == "failed":
                 self.log(f"adapter {name}: {message.text}")
+                tell_late(asked, message.text, "adapter")
                 self._waiting = None if name in dict(self._waiting or []) else self._waiting
                 state.adapters = [pair for pair in state.adapters if pair[0] != name]
             return
@@ -161,4 +170,5 @@ class Adapters(Desk):
     def value(self, action: str, which: Any) -> Any:
         if action == "strength":
             return self.state.adapter_strength
-        return self.state.adapters[0][0] if self.state.adapters else BASE
+        playing = self.state.adapters or [(BASE, 1.0)]
+        return tuple(each for pair in playing for each in pair) if action == "blend" else playing[0][0]

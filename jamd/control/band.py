@@ -65,8 +65,12 @@ class Band(Desk):
         return bool(found)
 
     def clock_moved(self, old: Clock) -> None:
-        """What waits for a beat of the old clock falls on it in the new one."""
+        """What waits for a beat of the old clock falls on it in the new one; a chart plays on where bars are counted anew."""
         state, clock = self.state, self.clock
+        located, bar = clock.segments[-1], state.chart_bar
+        if located.bar < bar and not clock.counts_bars_like(old) and old.beat_of_bar(bar) <= located.beat + 1e-6:
+            form = len(state.chart.bars)
+            state.chart_bar -= -(-(bar - located.bar) // form) * form
         soonest, lead = self.now + SURE, self.ahead(self.session.config.engine.lead_ms) + TOGETHER
         moved = {at: clock.carried(old, at) for at in self._gates if at > soonest}
         began, until = state.jam_from, state.jam_until

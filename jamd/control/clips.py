@@ -20,6 +20,7 @@ from jamd.contract.layout import AudioOp, SlotState
 from jamd.contract.memory import unlink_shared
 from jamd.contract.units import SAMPLE_RATE
 from jamd.control import clip_files
+from jamd.control.desk import ASKED, Tell, tell_late
 from jamd.control.mixer import linear
 from jamd.control.state import Clip, Slot
 
@@ -40,6 +41,8 @@ FOLLOW_FRAMES = 2400
 """Between two looks for clips that the tempo has left behind."""
 CORRECT_FRAMES = 24_000
 """Between two looks for loops that have drifted."""
+SOON = 480
+"""Frames ahead at which what is to happen at once is told to the audio thread."""
 
 
 class Clips:
@@ -55,6 +58,8 @@ class Clips:
         self._saved: set[int] = set()
         self._writing: set[Path] = set()
         """Files that clips are being saved as."""
+        self._asked: dict[int, Tell | None] = {}
+        """Who asked for each slot's clip."""
         self._gains: set[int] = set()
         """Slots whose gain the audio thread has to be told."""
 
@@ -69,7 +74,7 @@ class Clips:
 
     def _attach(self, index: int, clip: Clip) -> None:
         slot = self._slots[index]
-        slot.clip, slot.sounding_tempo, slot.stretching, slot.error = clip, clip.tempo, 0.0, ""
+        slot.clip, slot.sounding_tempo, slot.stretching, slot.swap_at, slot.error = clip, clip.tempo, 0.0, None, ""
         self._saved.discard(index)
         self._desk.session.changes += 1
         self._desk.send("audio", m.ClipAttach(slot=index, name=clip.memory, frames=clip.frames, loop=bool(slot.setup.loop)))
@@ -121,7 +126,16 @@ class Clips:
         there = self._desk.send("engine", message)
         if there:
             self._expect(self._slots[index])
+            self._asked[index] = ASKED.get()
         return there
+
+    def renders_are_lost(self) -> None:
+        """The engine has gone."""
+        for index, slot in enumerate(self._slots):
+            if slot.rendering:
+                slot.error = "the engine was started again: render it once more"
+                tell_late(self._asked.pop(index, None), slot.error, "engine")
+            slot.rendering = False
 
     # --- events ---------------------------------------------------------------------------------------------------------
 
@@ -133,6 +147,7 @@ class Clips:
             if slot.request == message.request:
                 slot.rendering, slot.error = False, message.message
                 self._desk.log(f"slot {message.slot + 1}: {message.message}")
+                tell_late(self._asked.pop(message.slot, None), message.message, message.code)
         elif isinstance(message, m.ClipAttached):
             self._attached(message)
 
@@ -146,6 +161,7 @@ class Clips:
             memory=message.name, frames=message.frames, bars=message.bars, beats_per_bar=max(beats // message.bars, 1),
             tempo=message.tempo, seed=message.seed, chart=message.chart_text, style=message.style, figures=message.figures,
         )  # fmt: skip
+        self._asked.pop(message.slot, None)
         self._attach(message.slot, clip)
         again = f", drawn {message.tries} times" if message.tries > 1 else ""
         self._desk.log(f"slot {message.slot + 1}: {message.bars} bars rendered in {message.seconds_to_render:.1f} s{again}")
@@ -167,9 +183,24 @@ class Clips:
             slot.sounding_tempo, slot.stretching = slot.stretching, 0.0
             self._desk.session.recording.note("audio", self._desk.now, "STRETCH", [index, message.frames])
         if message.waits:
-            frame = self._desk.quantum(index, self._desk.now) if message.name else self._desk.now + 480
-            place = self._place(slot, frame, message.frames)
+            slot.swap_at = self._desk.quantum(index, self._desk.now) if message.name else self._desk.now + SOON
+
+    def take_over(self, index: int, limit: int) -> None:
+        """Let a clip that waits come in, if that is due before a frame, or nothing sounds that it would cut off."""
+        slot, view = self._slots[index], self._desk.session.memory.slot(index)
+        if slot.swap_at is None:
+            return
+        if not view.next_frames:  # it waits no longer: the slot was emptied
+            slot.swap_at = None
+        elif slot.swap_at <= limit or view.state not in (SlotState.PLAYING, SlotState.STOPPING):
+            frame = slot.swap_at if slot.swap_at <= limit else self._desk.now
+            place = self._place(slot, frame, view.next_frames)
             self._desk.push(AudioOp.SLOT_SWAP, frame, index, -1.0 if place is None else float(place))
+            slot.swap_at = None
+
+    def is_waiting(self, index: int) -> bool:
+        """Whether what sounds in a slot is not the clip that the desk has there."""
+        return self._slots[index].swap_at is not None or self._desk.session.memory.slot(index).next_frames > 0
 
     def _place(self, slot: Slot, frame: int, frames: int) -> int | None:
         """Where a copy of `frames` frames has to be at a frame of the time line; None: the clock does not say."""
@@ -190,6 +221,7 @@ class Clips:
                 then(await loop.run_in_executor(None, work))
             except Exception as error:  # whatever a file holds: the slot says so, and waits no longer
                 text = str(error) if isinstance(error, JamdError | OSError) else f"{type(error).__name__}: {error}"
+                tell_late(ASKED.get(), text, error.code if isinstance(error, JamdError) else "file")
                 self._desk.log(f"slot {index + 1}: {text}")
                 slot = self._slots[index]
                 if request is None:
@@ -280,6 +312,8 @@ class Clips:
         clip = slot.clip
         if clip is None or not slot.attached or slot.stretching or slot.rendering or not self._is_left_behind(slot, tempo):
             return
+        if self.is_waiting(index):
+            return
         ratio = tempo / clip.tempo
         if not FRESH[0] <= ratio <= FRESH[1] and clip.chart and self._desk.state.engine.get("ready"):
             self.render(index, clip.bars, tempo, clip.beats_per_bar, clip.chart, clip.style, clip.seed)
@@ -293,12 +327,12 @@ class Clips:
             slot.stretching = tempo
 
     def _correct(self, index: int, slot: Slot, tempo: float) -> None:
-        if not slot.loaded or self._is_left_behind(slot, tempo):
+        if not slot.loaded or self.is_waiting(index) or self._is_left_behind(slot, tempo):
             return
         view = self._desk.session.memory.slot(index)
         if view.state != SlotState.PLAYING or not slot.setup.loop or slot.stop_at is not None or slot.launch_at is not None:
             return
-        at = self._desk.now + 480
+        at = self._desk.now + SOON
         wanted = self._place(slot, at, view.frames)
         if wanted is None or view.frames <= 0:
             return

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from jamd.contract import messages as m
 from jamd.contract.clock import Clock
-from jamd.contract.errors import MessageError
+from jamd.contract.errors import JamdError, MessageError
 from jamd.contract.layout import AudioOp
 from jamd.contract.units import SAMPLE_RATE
 
@@ -16,6 +18,15 @@ if TYPE_CHECKING:
 
 ALWAYS: Final = -1e9
 """A beat before all others."""
+Tell = Callable[[JamdError], None]
+ASKED: Final[ContextVar[Tell | None]] = ContextVar("ASKED", default=None)
+"""Tells an error to whoever sent the message that is being done; tasks that it starts keep it. None: nobody waits for an answer."""
+
+
+def tell_late(tell: Tell | None, text: str, code: str) -> None:
+    """What was asked for could not be done after all."""
+    if tell is not None:
+        tell(MessageError(text, code=code))
 
 
 class Desk:

@@ -21,7 +21,7 @@ from jamd.contract.folders import inside
 from jamd.contract.layout import Level
 from jamd.contract.units import SAMPLE_RATE
 from jamd.control import clip_files
-from jamd.control.desk import Desk
+from jamd.control.desk import ASKED, Desk, Tell, tell_late
 from jamd.control.journal import NAME, Journal, JournalHead, Kind
 from jamd.control.state import Clip
 from jamd.control.takes import Takes
@@ -39,6 +39,10 @@ class Recording(Desk):
     _began = 0
     _clips = 0
     _last = ""
+    _ending = False
+    _next: tuple[str | None, Tell | None] | None = None
+    """A take that was asked for while another one ends, and by whom."""
+    _by: Tell | None = None
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -46,6 +50,9 @@ class Recording(Desk):
 
     def start(self, name: str | None = None) -> None:
         state = self.state
+        if state.recording and self._ending and self._next is None:
+            self._next = name, ASKED.get()
+            return
         if state.recording:
             raise MessageError(f"a take is being recorded already, to {Path(state.recording).name}", code="record")
         if not state.audio:
@@ -63,6 +70,7 @@ class Recording(Desk):
         )
         if not self.send("audio", m.RecordStart(folder=str(folder), format=self.session.config.audio.record, frame=frame)):
             raise MessageError("the audio process is not there: try again in a moment", code="record")
+        self._by = ASKED.get()
         self._journal = Journal(folder / NAME, head, self.log)
         state.recording = str(folder)
         self._began = frame
@@ -102,6 +110,7 @@ class Recording(Desk):
     def stop(self) -> None:
         if not self.state.recording:
             raise MessageError("nothing is being recorded", code="record")
+        self._ending, self._next = True, None
         self.send("audio", m.RecordStop())
 
     def note(self, kind: Kind, frame: int, address: str, arguments: Sequence[Any] = ()) -> None:
@@ -126,13 +135,23 @@ class Recording(Desk):
             self._began = message.frame
             self.note("audio", message.frame, "FIRST")
         elif message.kind in ("stopped", "failed"):
+            if message.kind == "failed":
+                tell_late(self._by, message.text, "record")
             self._end()
 
     def _end(self) -> None:
         self.send("engine", m.JournalOn(on=False))
         if self._journal is not None:
             self._journal.close()
-        self._journal, self.state.recording = None, ""
+        self._journal, self.state.recording, self._ending = None, "", False
+        if self._next is not None:
+            (name, by), self._next = self._next, None
+            try:
+                self.start(name)
+            except MessageError as error:
+                self.log(str(error))
+                tell_late(by, str(error), error.code)
+            self._by = by
 
     def close(self) -> None:
         """The daemon ends: the journal is whole."""

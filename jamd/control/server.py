@@ -15,6 +15,7 @@ from bridges.osc import LARGEST, AddressSpace, OscMessage, build, is_pattern, re
 from jamd import __version__
 from jamd.contract.errors import JamdError, MessageError
 from jamd.contract.parameters import ADDRESSES, describe, find
+from jamd.control.desk import ASKED
 from jamd.control.guard import BYTES, Guard, check_lengths, cost_of
 from jamd.control.session import Session
 from jamd.control.subscribers import Client, Subscribers, as_json
@@ -138,7 +139,7 @@ class OscServer:
     def _again(self, message: OscMessage, client: Client) -> None:
         """A launch that was heard before: done first, paid for afterwards."""
         try:
-            self._perform(message.address, message.arguments)
+            self._perform(message.address, message.arguments, client)
         except JamdError as error:
             self.error(client, message.address, error)
         if not self._guard.allows(client, 1.0):
@@ -239,21 +240,25 @@ class OscServer:
         if route.action in self._own:
             self._own[route.action](client, *route.check(values, address))
             return
-        value = self._perform(address, values)
+        value = self._perform(address, values, client)
         if value is not None:
             self.reply(client, address, *(value if isinstance(value, tuple) else (value,)))
 
-    def _perform(self, address: str, values: Sequence[Any]) -> Any:
-        """
+    def _perform(self, address: str, values: Sequence[Any], client: Client) -> Any:
+        """What fails later, when a file is read or a clip drawn, is told to the client too.
+
         Raises:
             JamdError: it cannot be done; or a fault of ours (code `internal`): the client is told, the daemon lives.
         """
+        asked = ASKED.set(lambda error: self.error(client, address, error))
         try:
             return self.session.perform(address, values)
         except JamdError:
             raise
         except Exception as error:
             raise JamdError(f"{type(error).__name__}: {error}", code="internal") from error
+        finally:
+            ASKED.reset(asked)
 
     # --- answers --------------------------------------------------------------------------------------------------------
 

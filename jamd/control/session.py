@@ -93,7 +93,7 @@ class Session:
         if route.setter and not values:
             return self.value(route, number)
         arguments = route.check(values, address)
-        if route.button and arguments:
+        if route.button and arguments and not isinstance(arguments[0], str):
             if arguments[0] == 0:
                 return None
             arguments = []
@@ -138,6 +138,7 @@ class Session:
         if old.playing and clock.playing:
             self.band.clock_moved(old)
             self.slots.clock_moved(old)
+            self.adapters.clock_moved(old)
 
     def need_engine(self) -> None:
         """
@@ -154,7 +155,8 @@ class Session:
         return m.EngineState(
             clock=s.clock, chart_text=s.chart_text, chart_bar=s.chart_bar, chord_text=s.chord_text or None, chord_beat=s.chord_beat,
             params=dict(s.params), parts=dict(s.parts), style=s.style, jam_from=s.jam_from, jam_until=s.jam_until,
-            trade=s.trade, trade_bar=s.trade_bar, loaded=self.adapters.wanted(), adapters=self.adapters.heard(),
+            trade=s.trade, trade_bar=s.trade_bar, loaded=self.adapters.wanted(), adapters=s.adapters,
+            adapter_strength=s.adapter_strength,
         )  # fmt: skip
 
     # --- what comes back ------------------------------------------------------------------------------------------------
@@ -217,7 +219,7 @@ class Session:
 
     def engine_gone(self) -> None:
         self.state.engine = {"ready": False, "progress": "the engine is being started again"}
-        self.slots.renders_are_lost()
+        self.slots.clips.renders_are_lost()
         self.adapters.engine_gone()
 
     def close(self) -> None:

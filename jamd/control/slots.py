@@ -14,7 +14,7 @@ from jamd.contract.clock import Clock
 from jamd.contract.errors import MessageError
 from jamd.contract.layout import AudioOp, SlotState
 from jamd.contract.parameters import SLOTS
-from jamd.control.clips import Clips
+from jamd.control.clips import SOON, Clips
 from jamd.control.follow import next_slot
 from jamd.control.slot_setups import SlotSetups
 from jamd.control.state import Slot, SlotName, SlotSetup
@@ -120,11 +120,12 @@ class Slots(SlotSetups):
         past = (clock.beat_at(frame) - begin) % slot.clip.beats
         if past > slot.clip.beats - NOTHING:  # a bar line lies between frames
             past = 0.0
-        return round(past / slot.clip.beats * self.memory_frames(index)), clock.beat_at(frame) - past
+        return round(past / slot.clip.beats * self.memory_frames(index, frame)), clock.beat_at(frame) - past
 
-    def memory_frames(self, index: int) -> int:
-        """Length of the copy that the audio thread plays."""
-        return self.session.memory.slot(index).frames
+    def memory_frames(self, index: int, frame: int) -> int:
+        """Length of the copy that the audio thread plays at a frame."""
+        view, at = self.session.memory.slot(index), self.slot(index).swap_at
+        return view.next_frames if view.next_frames and (at is None or at <= frame) else view.frames
 
     def _choked_by(self, index: int) -> list[int]:
         group = self.slot(index).setup.choke
@@ -202,6 +203,9 @@ class Slots(SlotSetups):
         """Launches and stops that wait for a beat of the old clock fall on it in the new one; those of one frame stay together."""
         quanta: dict[int, int] = {}
         for slot in self.state.slots:
+            if slot.swap_at is not None and slot.swap_at > self.now + SETTLED:
+                word = slot.setup.quantize
+                slot.swap_at = self.clock.carried(old, slot.swap_at, int(word) if word.isdecimal() else 1)
             for at in (slot.launch_at, slot.stop_at):
                 if at is not None and at > self.now + SETTLED:
                     word = slot.setup.quantize
@@ -225,7 +229,7 @@ class Slots(SlotSetups):
                 past = (before - slot.launch_beat) % slot.clip.beats
                 if NOTHING < past < slot.clip.beats - NOTHING:  # legato
                     past = (beat - slot.launch_beat) % slot.clip.beats
-                    position = round(past / slot.clip.beats * self.memory_frames(index))
+                    position = round(past / slot.clip.beats * self.memory_frames(index, frame))
                 else:
                     slot.launch_beat = beat
             if slot.follow_beat is not None:
@@ -244,6 +248,7 @@ class Slots(SlotSetups):
         for index, slot in enumerate(self.state.slots):
             if slot.clip is None:
                 continue
+            self.clips.take_over(index, limit)
             if slot.launch_at is not None and now > slot.launch_at + SETTLED:
                 slot.launch_at = None
             if slot.stop_at is not None and now > slot.stop_at + SETTLED and not self._sounds(index):
@@ -251,7 +256,9 @@ class Slots(SlotSetups):
             if not clock.playing:
                 continue
             if slot.repeat_at is not None and slot.held and slot.repeat_at <= now:
-                frame = self.quantum(index, now + 480)
+                frame = self.quantum(index, now + SOON)
+                if slot.setup.quantize == "none":  # there is no quantum: as often as the clip is long
+                    frame = max(frame, slot.repeat_at + self.memory_frames(index, frame))
                 if frame > slot.repeat_at and frame <= limit:
                     self.launch_at(index, frame)
                     slot.repeat_at = frame
@@ -279,13 +286,6 @@ class Slots(SlotSetups):
     def take(self, message: m.Message) -> None:
         """Clips of the engine, and what the audio process did with them."""
         self.clips.take(message)
-
-    def renders_are_lost(self) -> None:
-        """The engine has gone."""
-        for slot in self.state.slots:
-            if slot.rendering:
-                slot.error = "the engine was started again: render it once more"
-            slot.rendering = False
 
     def attach_all(self) -> None:
         """An audio process that has just come up gets every clip."""

@@ -69,6 +69,8 @@ class Slot(msgspec.Struct):
     """Tempo that the audio thread's copy has been stretched to."""
     stretching: float = 0.0
     """Tempo of the copy that is being made; 0: none."""
+    swap_at: int | None = None
+    """Frame from which a clip that waits is to take over, until the audio thread is told."""
     launch_at: int | None = None
     launch_beat: float | None = None
     """Beat at which the clip's start lies."""

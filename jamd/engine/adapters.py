@@ -12,7 +12,7 @@ from queue import SimpleQueue
 
 from jamd.contract import messages as m
 from jamd.contract.errors import JamdError
-from model.adapters.rack import AdapterRack, AdapterState, Mix
+from model.adapters.rack import STRONGEST, AdapterRack, AdapterState, Mix
 from model.generator.models import Models
 
 BASE: Mix = []
@@ -30,9 +30,17 @@ class EngineAdapters:
         self._send = send
         self._events: SimpleQueue[m.AdapterEvent] = SimpleQueue()
         self._reader = ThreadPoolExecutor(1, "adapters")
+        self._playing: Mix = []
+        """What plays since the last switch, as it was asked for: without the factor on all."""
         self._wanted: Mix | None = None
         self._at = 0
+        self._factor = 1.0
         self._turned = False
+
+    @property
+    def chosen(self) -> Mix:
+        """What was asked for last and not refused."""
+        return self._playing if self._wanted is None else self._wanted
 
     def _state(self, name: str, state: AdapterState) -> None:
         entry = self.rack.entries().get(name)
@@ -71,24 +79,37 @@ class EngineAdapters:
         self.rack.unload(name)
 
     def use(self, adapters: Mix, frame: int) -> None:
-        """This set from a frame on. One that already sounds only changes its strengths.
+        """This set from a frame on, also if it is the one that plays, at other strengths. It takes the place of one that waits.
 
         Raises:
             AdapterError: not all of it is in memory, or it is too much at once.
         """
-        if self._wanted is None and [name for name, _ in adapters] == [name for name, _ in self.rack.chosen]:
-            for name, value in adapters:
-                self.rack.strength(name, value)
-            self._turned = bool(adapters)
-            return
-        self.rack.use(adapters)
+        self.rack.use(self._heard(adapters))
         self._wanted, self._at = list(adapters), frame
 
+    def strength(self, factor: float) -> None:
+        """More or less of all of them, at once; a set that waits for its frame still waits."""
+        if factor == self._factor:
+            return
+        self._factor = factor
+        self.turn(self._playing)
+        if self._wanted is not None:  # it may have the same ones, at strengths of its own
+            self.rack.use(self._heard(self._wanted))
+
+    def turn(self, adapters: Mix) -> None:
+        """Those that play, at other strengths from the next step on."""
+        for name, value in self._heard(adapters):
+            self.rack.strength(name, value)
+        self._playing, self._turned = list(adapters), bool(adapters)
+
+    def _heard(self, adapters: Mix) -> Mix:
+        return [(name, min(value * self._factor, STRONGEST)) for name, value in adapters]
+
     def before_step(self, frame: int) -> bool:
-        """Before the step of the music that begins at a frame; True if the set has changed here."""
+        """Before the step of the music that begins at a frame; True if the set or its strengths have changed here."""
         changed, self._turned = self._turned, False
         if self._wanted is not None and frame >= self._at:
-            self._wanted, changed = None, True
+            self._playing, self._wanted, changed = self._wanted, None, True
             self.rack.switch()
         self.rack.advance()
         return changed

@@ -60,7 +60,7 @@ class History:
             self._size = 0
         body = {
             "frame": frame, "seed": seed, "follows": follows, "clock": msgspec.to_builtins(situation.clock),
-            "charts": [[bar, chart.text()] for bar, chart in situation.charts],
+            "charts": [[bar, chart.text()] for bar, chart in situation.charts], "since": list(situation.since),
             "overrides": [[beat, chord.symbol if chord is not None else None] for beat, chord in situation.overrides],
             "parts": dict(situation.parts), "style": situation.style.text, "trade": list(situation.trade), "params": dict(params),
             "adapters": [list(pair) for pair in self._adapters()],

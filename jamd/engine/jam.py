@@ -148,6 +148,8 @@ class Jam:
         began = time.perf_counter()
         if self._before_step is not None and self._before_step(performer.first_frame + performer.steps * FRAME_SAMPLES):
             self._history.note_adapters(performer, self._memory.frame)
+            for one in self.performers():  # what was written ahead are the notes of those before
+                one.replan()
         block = performer.block()
         performer.look_ahead(LOOK_AHEAD_BEATS, 1)
         self.meter.add(time.perf_counter() - began)

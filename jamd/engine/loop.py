@@ -76,7 +76,7 @@ class Engine:
                 self.history.report(message.on)
             case m.RenderClip():
                 self._queue_clip(message)
-            case m.AdapterLoad() | m.AdapterUnload() | m.AdapterUse():
+            case m.AdapterLoad() | m.AdapterUnload() | m.AdapterUse() | m.AdapterStrength():
                 self._adapters(message)
             case _:
                 self.history.note(message, self.jam.performer, self.memory.frame)
@@ -84,27 +84,31 @@ class Engine:
                 if isinstance(message, m.Panic):
                     self.jobs.cancel()
 
-    def _adapters(self, message: m.AdapterLoad | m.AdapterUnload | m.AdapterUse) -> None:
+    def _adapters(self, message: m.AdapterLoad | m.AdapterUnload | m.AdapterUse | m.AdapterStrength) -> None:
         match message:
             case m.AdapterLoad():
                 self.adapters.load(message.name, message.folder)
             case m.AdapterUnload():
                 self.adapters.unload(message.name)
+            case m.AdapterStrength():
+                self.adapters.strength(message.value)
             case m.AdapterUse():
                 try:
                     self.adapters.use(message.adapters, message.frame)
                 except AdapterError as error:
-                    playing = self.adapters.rack.active
-                    self.channel.send(m.AdapterEvent(name="", state="refused", text=str(error), playing=playing))
+                    playing = self.adapters.chosen
+                    asked = message.adapters
+                    self.channel.send(m.AdapterEvent(name="", state="refused", text=str(error), asked=asked, playing=playing))
                     return
                 if not self.jam.playing:  # at once: the next clip is to have it
                     self.adapters.before_step(message.frame)
 
     def _take_state(self, state: m.EngineState) -> None:
         self.adapters.load_now(state.loaded)
+        self.adapters.strength(state.adapter_strength)
         ready = self.adapters.rack.entries()
         known = [pair for pair in state.adapters if pair[0] in ready]
-        if known:
+        if known and known != self.adapters.chosen:
             self.adapters.use(known, 0)
             self.adapters.before_step(0)
         self.situation = situation_of(state, self.models)

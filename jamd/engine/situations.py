@@ -38,9 +38,9 @@ def situation_of(state: m.EngineState, models: Models) -> Situation:
 def _new_clock(situation: Situation, clock: Clock) -> float | None:
     """Where the plan has to change: nowhere if only the tempo bends a little."""
     old, situation.clock = situation.clock, clock
-    changed = []
+    changed, known = [], set(old.segments)
     for segment in clock.segments:
-        if segment in old.segments:
+        if segment in known:
             continue
         before = old.segment_at(segment.frame)
         same_bars = segment.beats_per_bar == before.beats_per_bar and abs(segment.bar_beat - before.beat_of_bar(segment.bar)) < 1e-6

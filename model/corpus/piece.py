@@ -99,6 +99,12 @@ def _sections(rng: np.random.Generator, bars: int, wander: float) -> NDArray[np.
     return out
 
 
+def _restless_sections(rng: np.random.Generator, bars: int) -> NDArray[np.float32]:
+    """A knob that somebody turns: often, and most of the way."""
+    ends = np.cumsum(rng.choice([1, 2, 4, 8], bars))
+    return rng.beta(0.5, 0.5, bars).astype(np.float32)[np.searchsorted(ends, np.arange(bars), side="right")]
+
+
 def _leaning(level: NDArray[np.float32], lean: float) -> NDArray[np.float32]:
     """Levels drawn towards one end: half their range, around the middle moved by `lean`."""
     if lean == 0.0:
@@ -170,7 +176,7 @@ def make_piece(
     notes do not depend on it. With sources, real solos, tunes, drumming and hand shapes take the place of rules in a share of
     the pieces for which no chart is given. A length that is not given lies between `seconds`. Pieces that nobody leads
     may be given a manner, or one a bar; restless ones draw them (`draw_manners`), and half of them are played as for a musician who
-    tries every switch: parts come in and fall silent again and again.
+    tries every switch: parts come in and fall silent again and again; half, as for one who turns every knob.
 
     Raises:
         ValueError: a feel nobody knows, a tempo out of range, fewer manners than bars, or more than one of persona, manner and restless.
@@ -226,11 +232,12 @@ def make_piece(
         manner = list(islice(draw_manners(moods), bars))
         if moods.random() < 0.5:
             line_up = _restless_line_up(moods, bars)
+    drawn = [_leaning(_sections(rng, bars, wander), by) for wander, by in zip((0.5, 0.4, 0.35), lean, strict=True)]
+    if restless and moods.random() < 0.5:
+        drawn = [_restless_sections(moods, bars) for _ in drawn]
     stage = Stage(
-        rng, chart, tempo, feel, bars, swing,
-        _by_bar(density, bars, _leaning(_sections(rng, bars, 0.5), lean[0])),
-        _by_bar(energy, bars, _leaning(_sections(rng, bars, 0.4), lean[1])),
-        _by_bar(register, bars, _leaning(_sections(rng, bars, 0.35), lean[2])),
+        rng, chart, tempo, feel, bars, swing, _by_bar(density, bars, drawn[0]), _by_bar(energy, bars, drawn[1]),
+        _by_bar(register, bars, drawn[2]),
         line_up if parts is None else np.broadcast_to(np.asarray(parts, bool), (bars, len(PARTS))).copy(),
     )  # fmt: skip
     horn = int(rng.choice(list(_HORNS), p=[0.2, 0.08, 0.08, 0.18, 0.24, 0.06, 0.08, 0.08]))

@@ -29,6 +29,7 @@ from model.evaluate.parts import measure_parts
 from model.evaluate.plan import measure_plan
 from model.evaluate.result import Result, to_page
 from model.evaluate.style import measure_style
+from model.evaluate.turns import measure_turns
 from model.evaluate.variations import measure_variations
 from model.generator.clip import DEFAULT_GUIDANCE
 from model.metrics.plain import plain
@@ -49,6 +50,7 @@ MEASURED: Final[Mapping[str, Callable[[Bench], Result]]] = {
     "plan": measure_plan,
     "manner": measure_manners,
     "feels": measure_feels,
+    "turns": measure_turns,
     "variations": measure_variations,
     "continuation": measure_continuation,
     "style": measure_style,

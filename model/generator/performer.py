@@ -62,6 +62,8 @@ class Performer:
         self.played: list[PlannedNote] = []
         """Notes that have begun, as they were played; the owner may clear it."""
         self._active = np.zeros(0, NOTE_DTYPE)
+        self._leaving = np.zeros(0, NOTE_DTYPE)
+        """Notes of parts that have just been switched off: they fade within the step."""
         self._primed = False
         self._gain = 1.0
         self._room, self._chamber = Room(), Chamber()
@@ -184,8 +186,8 @@ class Performer:
         self.plan.forget(end)
         active = self._active
         ends = active["start"] + np.where(active["part"] == 2, DRUM_RINGS_S, active["duration"] + RELEASED_S)
-        off = ~np.array(parts)
-        active = active[(ends > now) & ~off[active["part"]]]
+        sounding, off = active[ends > now], ~np.array(parts)
+        self._leaving, active = sounding[off[sounding["part"]]], sounding[~off[sounding["part"]]]
         self._active = np.concatenate((active, np.array(rows, NOTE_DTYPE))) if rows else active
 
     def controls(self, frame: int) -> Controls:
@@ -253,10 +255,12 @@ class Performer:
         if self._timbres is None:
             self._sounds, self._timbres = sounds, self._orchestra.line_up(sounds)
         before = self._timbres
-        if sounds == self._sounds:
+        if sounds == self._sounds and not len(self._leaving):
             return self._chamber(excite(self._active, first, FRAME_SAMPLES, before))
-        self._sounds, self._timbres = sounds, self._orchestra.line_up(sounds)
-        old, new = (excite(self._active, first, FRAME_SAMPLES, timbres) for timbres in (before, self._timbres))
+        if sounds != self._sounds:
+            self._sounds, self._timbres = sounds, self._orchestra.line_up(sounds)
+        old = excite(np.concatenate((self._active, self._leaving)), first, FRAME_SAMPLES, before)
+        new = excite(self._active, first, FRAME_SAMPLES, self._timbres)
         return self._chamber(old + (new - old) * np.linspace(0.0, 1.0, FRAME_SAMPLES, dtype=np.float32))
 
     def _walls(self) -> NDArray[np.float32]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from typing import Final
 
 from jamd.contract.chart import Bar, Chart, Chord
 from jamd.contract.clock import Clock, ClockSegment
 from jamd.contract.units import PARTS
 from model.generator.events import BeatContext
 from model.style.words import Style
+
+ALWAYS: Final = -1e9
+"""A beat before all others."""
 
 
 def usual_feel(tempo: float, beats_per_bar: int) -> str:
@@ -36,11 +40,14 @@ def auto_swing(tempo: float, feel: str | None) -> float:
 class Situation:
     """Desired state. Beats are the clock's; bar numbers are the clock's.
 
-    `charts` holds (bar at which its first bar falls, chart), by rising bar; `overrides` (beat, chord or None for the chart again).
+    `charts` holds (bar at which its first bar falls, chart), in the order in which they come; `overrides` (beat, chord or None for the
+    chart again).
     """
 
     clock: Clock
     charts: list[tuple[int, Chart]]
+    since: list[float] = field(default_factory=list)
+    """Beat from which each chart holds: beats run on where bars are counted anew. Left out: that of its bar, and the first one always."""
     overrides: list[tuple[float, Chord | None]] = field(default_factory=list)
     density: float | None = 0.5
     energy: float | None = 0.5
@@ -52,6 +59,10 @@ class Situation:
     trade: tuple[int, int] = (0, 0)
     """Bars of a turn, and the bar with which the band's first turn begins; 0: no turns are taken."""
 
+    def __post_init__(self) -> None:
+        if not self.since:
+            self.since = [ALWAYS, *(self.clock.beat_of_bar(bar) for bar, _ in self.charts[1:])]
+
     def parts_at(self, beat: float) -> tuple[bool, ...]:
         """Which parts play, in the order of PARTS: none while it is somebody else's turn."""
         bars, first = self.trade
@@ -62,11 +73,7 @@ class Situation:
         return tuple(self.parts[name] for name in PARTS)
 
     def segment_at(self, beat: float) -> ClockSegment:
-        found = self.clock.segments[0]
-        for segment in self.clock.segments:
-            if segment.beat <= beat + 1e-9:
-                found = segment
-        return found
+        return self.clock.segment_of(beat)
 
     def bar_of(self, beat: float) -> tuple[int, float, ClockSegment]:
         """Bar number, beat in the bar, and the clock's segment in force."""
@@ -74,14 +81,16 @@ class Situation:
         bars = math.floor((beat - segment.bar_beat) / segment.beats_per_bar + 1e-9)
         return segment.bar + bars, max(beat - segment.bar_beat - bars * segment.beats_per_bar, 0.0), segment
 
-    def chart_at(self, bar: int) -> tuple[int, Chart]:
-        """The chart in force in a bar, and the bar at which it began."""
-        index = bisect_right([start for start, _ in self.charts], bar) - 1
-        return self.charts[max(index, 0)]
+    def chart_at(self, beat: float) -> tuple[int, Chart]:
+        """The chart in force at a beat, and the bar at which its first bar falls: later than this one, after a locate back."""
+        return self.charts[max(bisect_right(self.since, beat + 1e-6) - 1, 0)]
 
     def set_chart(self, chart: Chart, bar: int) -> None:
         """From `bar` on; charts that were to begin later are dropped, and what lies long back is forgotten."""
-        self.charts = [(start, old) for start, old in self.charts if start < bar][-2:] + [(bar, chart)]
+        beat = self.clock.beat_of_bar(bar)
+        kept = [(since, one) for since, one in zip(self.since, self.charts, strict=True) if since < beat][-2:]
+        self.since = [since for since, _ in kept] + [beat]
+        self.charts = [one for _, one in kept] + [(bar, chart)]
 
     def set_chord(self, chord: Chord | None, beat: float) -> None:
         self.overrides = [(start, old) for start, old in self.overrides if start < beat][-4:] + [(beat, chord)]
@@ -96,7 +105,7 @@ class Situation:
     def harmony(self, beat: float) -> tuple[Chart, float, int]:
         """Chart in force, position in it in beats, bar in the form."""
         bar, within, segment = self.bar_of(beat)
-        start, chart = self.chart_at(bar)
+        start, chart = self.chart_at(beat)
         chord = self.override_at(beat)
         if chord is not None:
             single = Chart(beats_per_bar=segment.beats_per_bar, bars=(Bar(((0.0, chord),)),))

@@ -30,7 +30,9 @@ class EngineState(Message, frozen=True):
     loaded: dict[str, str] = msgspec.field(default_factory=dict)
     """Adapters that are to be in memory, to their folders."""
     adapters: list[tuple[str, float]] = msgspec.field(default_factory=list)
-    """Those that play."""
+    """Those that play, as they were asked for."""
+    adapter_strength: float = 1.0
+    """Factor on all of them."""
 
 
 class SetClock(Message, frozen=True):
@@ -112,6 +114,12 @@ class AdapterUse(Message, frozen=True):
 
     adapters: list[tuple[str, float]]
     frame: int
+
+
+class AdapterStrength(Message, frozen=True):
+    """Factor on the strengths of all adapters, of those that play and of those that wait for their frame; at once."""
+
+    value: float
 
 
 class RenderClip(Message, frozen=True):
@@ -197,12 +205,13 @@ class EngineInput(Message, frozen=True):
 
 
 class AdapterEvent(Message, frozen=True):
-    """The state of an adapter has changed: registered, staging, ready, active, failed; or a set was refused, and `playing` plays on."""
+    """The state of an adapter has changed: registered, staging, ready, active, failed; or a set `asked` was refused, `playing` plays on."""
 
     name: str
     state: str
     text: str = ""
     digest: str = ""
+    asked: list[tuple[str, float]] = msgspec.field(default_factory=list)
     playing: list[tuple[str, float]] = msgspec.field(default_factory=list)
 
 
@@ -213,6 +222,7 @@ class EngineError(Message, frozen=True):
 
 EngineMessage = (
     EngineState | SetClock | SetChart | SetChord | SetParam | SetPart | SetStyle | JamStart | JamStop | Panic | SetTrade | JournalOn
-    | AdapterLoad | AdapterUnload | AdapterUse | RenderClip | EngineProgress | EngineReady | EngineStatus | ClipReady | ClipFailed
+    | AdapterLoad | AdapterUnload | AdapterUse | AdapterStrength | RenderClip
+    | EngineProgress | EngineReady | EngineStatus | ClipReady | ClipFailed
     | EngineInput | AdapterEvent | EngineError
 )  # fmt: skip

@@ -14,7 +14,7 @@ from bridges.offline import OfflineOutput
 from jamd.audio.clips import ClipTable
 from jamd.audio.offline_play import player
 from jamd.contract.errors import AudioError
-from jamd.contract.layout import GATE, AudioOp, SlotState, Word
+from jamd.contract.layout import GATE, AudioOp, Level, SlotState, Word
 from jamd.contract.memory import AudioMemory, share_audio
 from tests.conftest import wait_until
 
@@ -171,6 +171,27 @@ def test_a_panic_ends_what_was_told_before_it_and_nothing_that_is_told_after(rig
     np.testing.assert_allclose(out[(at > 6200) & (at < 9000)], 0.5 * 2.0 * 0.1, atol=1e-6)
     np.testing.assert_allclose(out[at > 9600], 0.5 * (2.0 * 0.1 + 0.4), atol=1e-4)
     assert rig.memory.header[Word.PENDING_COUNT] == 0
+
+
+def test_no_command_is_lost_where_many_wait(rig: Rig) -> None:
+    """What does not fit among those that wait stays in the ring; a panic comes through."""
+    rig.load(0, np.full((20_000, 2), 0.3, np.float32), loop=True)
+    push, waiting = rig.memory.commands.push, rig.memory.arrays["pending_words"].shape[0]
+    for number in range(waiting):
+        assert push(AudioOp.SLOT_LAUNCH, 1000 + number, 0)
+    assert push(AudioOp.SLOT_LAUNCH, 1000 + waiting, 0)
+    rig.play(128)
+    assert rig.memory.header[Word.PENDING_COUNT] == waiting
+    rig.play(1280)
+    assert rig.memory.slot(0).launches == waiting + 1
+    for _ in range(waiting):
+        push(AudioOp.SLOT_LAUNCH, 1 << 40, 1)
+    push(AudioOp.MASTER_GAIN, 0, value=0.5)
+    push(AudioOp.PANIC, 0)
+    push(AudioOp.MASTER_GAIN, 0, value=0.25)
+    rig.play(128)
+    assert rig.memory.header[Word.PENDING_COUNT] == 0 and rig.memory.levels[Level.MASTER_TARGET] == 0.25
+    assert (rig.play(640)[0][480:] == 0).all()
 
 
 def test_commands_that_wait_are_taken_back(rig: Rig) -> None:

@@ -36,6 +36,10 @@ def used(rig: Rig) -> list[m.AdapterUse]:
     return [message for message in rig.sent if isinstance(message, m.AdapterUse)]
 
 
+def strengths(rig: Rig) -> list[float]:
+    return [message.value for message in rig.sent if isinstance(message, m.AdapterStrength)]
+
+
 def test_list_says_what_is_there(rig: Rig) -> None:
     rig.do("/adapter/load", "petra")
     answer(rig)
@@ -63,15 +67,34 @@ def test_use_loads_first_and_plays_from_the_bar(rig: Rig) -> None:
 
 
 def test_blend_and_its_knob(rig: Rig) -> None:
+    assert rig.do("/adapter/blend") == ("base", 1.0)
     rig.do("/adapter/blend", "petra", 0.5, "luis", 0.25)
     answer(rig)
     assert used(rig)[-1].adapters == [("petra", 0.5), ("luis", 0.25)]
+    assert rig.do("/adapter/blend") == ("petra", 0.5, "luis", 0.25)
     rig.do("/adapter/strength", 0.5)
-    assert used(rig)[-1].adapters == [("petra", 0.25), ("luis", 0.125)]
+    assert strengths(rig) == [0.5] and len(used(rig)) == 1, "the set is what it was"
     assert rig.do("/adapter/strength") == 0.5
     for wrong in (("petra", 0.5, "petra", 0.1), ("petra", 0.5, "luis")):
         with pytest.raises(MessageError):
             rig.do("/adapter/blend", *wrong)
+
+
+def test_a_change_that_waits_for_a_bar_line_waits_for_it_at_another_tempo_too(rig: Rig) -> None:
+    rig.do("/adapter/use", "petra")
+    answer(rig)
+    rig.do("/clock/play")
+    rig.run(500)
+    rig.do("/adapter/use", "petra", 0.3)
+    first = used(rig)[-1].frame
+    assert first > rig.memory.frame, "also where it is the one that plays"
+    rig.do("/clock/tempo", 90.0)
+    moved, clock = used(rig)[-1], rig.session.state.clock
+    assert moved.adapters == [("petra", pytest.approx(0.3))]
+    assert moved.frame == clock.next_bar(moved.frame)[0] > first
+    rig.run(4_000)
+    rig.do("/clock/tempo", 120.0)
+    assert used(rig)[-1] == moved, "what is done is not done again"
 
 
 def test_what_is_refused_changes_nothing(rig: Rig) -> None:
@@ -92,56 +115,33 @@ def test_what_is_refused_changes_nothing(rig: Rig) -> None:
 
 
 def test_a_new_engine_is_told(rig: Rig) -> None:
-    rig.do("/adapter/use", "petra", 0.5)
-    answer(rig)
-    rig.session.engine_gone()
-    state = rig.session.engine_state()
-    assert set(state.loaded) == {"petra"}
-    assert state.adapters == [("petra", 0.5)]
-
-
-def test_a_new_engine_is_told_what_is_heard(rig: Rig) -> None:
     rig.do("/adapter/blend", "petra", 1.0, "luis", 0.5)
     answer(rig)
     rig.do("/adapter/strength", 0.3)
     rig.session.engine_gone()
-    assert rig.session.engine_state().adapters == used(rig)[-1].adapters == [("petra", pytest.approx(0.3)), ("luis", pytest.approx(0.15))]
+    state = rig.session.engine_state()
+    assert set(state.loaded) == {"petra", "luis"}
+    assert state.adapters == used(rig)[-1].adapters == [("petra", 1.0), ("luis", 0.5)]
+    assert state.adapter_strength == pytest.approx(0.3)
 
 
-def test_nothing_is_louder_than_the_engine_takes(rig: Rig) -> None:
-    rig.do("/adapter/use", "petra", 2.0)
-    answer(rig)
-    rig.do("/adapter/strength", 2.0)
-    assert used(rig)[-1].adapters == rig.session.engine_state().adapters == [("petra", 2.0)]
-    rig.do("/adapter/strength", 0.5)
-    assert used(rig)[-1].adapters == [("petra", 1.0)]
+def refuse(rig: Rig, asked: str, *playing: tuple[str, float]) -> None:
+    rig.send(m.AdapterEvent(name="", state="refused", text="too much at once", asked=[(asked, 1.0)], playing=list(playing)))
 
 
-def refuse(rig: Rig, *playing: tuple[str, float]) -> None:
-    rig.send(m.AdapterEvent(name="", state="refused", text="too much at once", playing=list(playing)))
-
-
-def test_a_refused_set_leaves_the_one_before_at_its_strengths(rig: Rig) -> None:
+def test_a_refused_set_leaves_the_one_before(rig: Rig) -> None:
     rig.do("/adapter/use", "petra", 0.8)
     answer(rig)
-    rig.do("/adapter/strength", 0.5)
     rig.do("/adapter/use", "luis")
     answer(rig)
-    rig.do("/adapter/strength", 0.25)  # before the answer to the set
     for _ in range(2):
-        refuse(rig, ("petra", 0.4))
+        refuse(rig, "luis", ("petra", 0.8))
         assert rig.session.state.adapters == [("petra", 0.8)]
     assert "too much" in rig.log[-1]
-    rig.do("/adapter/strength", 0.5)
-    assert used(rig)[-1].adapters == [("petra", pytest.approx(0.4))]
-    refuse(rig, ("petra", 0.4))
-    assert rig.session.state.adapters == [("petra", 0.8)]
-
-
-def test_a_control_process_that_has_changed_nothing_believes_the_engine(rig: Rig) -> None:
-    rig.session.state.adapters, rig.session.state.adapter_strength = [("luis", 1.0)], 0.5
-    refuse(rig, ("petra", 0.4))
-    assert rig.session.state.adapters == [("petra", pytest.approx(0.8))]
+    rig.do("/adapter/use", "luis")
+    rig.do("/adapter/use", "petra", 0.5)
+    refuse(rig, "luis", ("petra", 0.8))
+    assert rig.session.state.adapters == [("petra", 0.5)], "the engine has not yet heard of it"
 
 
 def test_a_folder_that_goes_while_it_is_read_is_no_error(rig: Rig, tmp_path: Path) -> None:

@@ -319,6 +319,29 @@ def test_a_chord_of_another_run_is_not_played_in_this_one(rig: Rig, resumed: boo
     assert all((chord == held) is not resumed for chord in played)
 
 
+def test_a_chart_plays_on_after_a_locate_to_before_it_began(rig: Rig) -> None:
+    """As in a DAW's loop. What is shown, what plays, and what an engine is told that comes up then are one."""
+    situation = situation_of(rig.session.engine_state(), WORDS)
+    rig.do("/clock/play")
+    rig.run(10_100)
+    rig.do("/jam/chart", "| Cm7 | Fm7 | G7 |")
+    begun = rig.session.state.chart_bar
+    rig.run(4_000)
+    rig.do("/clock/locate", 2)
+    clock = rig.session.state.clock
+    for message in rig.sent:
+        apply(situation, message, WORDS)
+    fresh = situation_of(rig.session.engine_state(), WORDS)
+    for bars in range(8):
+        beat = clock.segments[-1].beat + 4.0 * bars
+        chart, place, _ = situation.harmony(beat)
+        wanted = ("Cm7", "Fm7", "G7")[(1 + bars - begun) % 3]
+        assert chart.chord_at(place).symbol == wanted
+        chart, place, _ = fresh.harmony(beat)
+        assert chart.chord_at(place).symbol == wanted
+    assert rig.session.status()["jam"]["chart_bar"] <= 2 and (rig.session.state.chart_bar - begun) % 3 == 0
+
+
 def test_a_link_of_ireal_pro_is_a_chart(rig: Rig) -> None:
     rig.do("/jam/chart", "irealbook://Blue Sketch=Doe Jane=Medium Waltz=C=n=T34C^7 |D-9 G7 Z")
     told = rig.sent[-1]

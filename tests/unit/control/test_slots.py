@@ -370,6 +370,62 @@ def test_new_clip_waits_for_the_bar_when_the_old_one_plays(rig: Rig) -> None:
     assert rig.name(1) == "playing"
 
 
+@pytest.mark.parametrize("bars", [1, 3, 4])
+@pytest.mark.parametrize("tempo", [120.0, 117.0])
+def test_a_clip_of_another_length_leaves_the_old_one_alone_until_its_quantum(rig: Rig, bars: int, tempo: float) -> None:
+    """Rendered anew while it loops. The old clip is neither sought nor stretched meanwhile, and the new one comes in on the bar."""
+    rig.fill(1, saw(bars=2), bars=2)
+    rig.do("/slot/1/quantize", "4")
+    begin = start(rig)
+    rig.do("/slot/1/launch")
+    rig.run(8_600)
+    looping = rig.memory.slot(0).started
+    rig.fill(1, -saw(bars=bars), bars=bars)
+    rig.run(1_500)
+    assert rig.name(1) == "playing" and rig.memory.slot(0).started == looping, "no seek"
+    if tempo != 120.0:
+        rig.do("/clock/tempo", tempo)
+    clock = rig.session.state.clock
+    wanted = clock.frame_at(32.0)
+    rig.run((wanted - rig.memory.frame) / 48 + 300)
+    sound = np.concatenate(rig.out, axis=1)[4]
+    first = rig.memory.frame - len(sound)
+    changed = first + int(np.flatnonzero(sound < -0.05)[0])
+    assert wanted <= changed <= wanted + 480 and begin < wanted
+    if bars != 3:
+        assert abs((rig.memory.slot(0).started - wanted) % rig.memory.slot(0).frames) <= 1, "from its beginning"
+
+
+def test_a_clip_that_waits_comes_in_when_the_old_one_is_stopped(rig: Rig) -> None:
+    rig.fill(1, saw())
+    rig.do("/slot/1/quantize", "8")
+    start(rig)
+    rig.do("/slot/1/launch")
+    rig.run(16_500)
+    rig.fill(1, -saw(bars=2), bars=2)
+    rig.do("/slot/1/quantize", "1")
+    rig.do("/slot/1/stop")
+    rig.run(2_500)
+    assert rig.name(1) == "ready" and rig.memory.slot(0).frames == 2 * BAR
+    asked = rig.memory.frame
+    rig.do("/slot/1/launch")
+    rig.run(2_200)
+    assert np.concatenate(rig.out, axis=1)[4][-4800:].max() < 0 and rig.frame_of_first_sound(asked) > asked
+
+
+def test_repeat_without_a_quantum_repeats_when_the_clip_is_over(rig: Rig) -> None:
+    rig.fill(1, saw())
+    rig.do("/slot/1/quantize", "none")
+    rig.do("/slot/1/mode", "repeat")
+    start(rig)
+    rig.do("/slot/1/launch")
+    rig.run(5_000)
+    assert rig.memory.slot(0).launches == 3
+    rig.do("/slot/1/launch", 0)
+    rig.run(3_000)
+    assert rig.memory.slot(0).launches == 3
+
+
 def test_what_is_set_for_an_empty_slot_is_told(rig: Rig) -> None:
     """A surface steps on from what it is told."""
     fresh = {name: rig.do(f"/slot/5/{name}") for name in ("quantize", "mode", "loop", "gain", "choke", "legato")}

@@ -33,3 +33,34 @@ def test_without_music_nothing_waits_and_nothing_fades(tmp_path: Path) -> None:
     adapters.settle()
     assert adapters.rack.active == [("bo", 0.7)] and not adapters.rack.fading
     adapters.close()
+
+
+def test_the_strength_of_all_waits_for_no_bar_and_hurries_no_set(tmp_path: Path) -> None:
+    models = tiny_models(True)
+    adapters = EngineAdapters(models, lambda _: None)
+    adapters.load_now({name: str(write_random(tmp_path, models, name, seed)) for seed, name in enumerate(("ann", "bo"))})
+    adapters.use([("ann", 1.0)], 0)
+    assert adapters.before_step(0)
+    adapters.rack.settle()
+    adapters.use([("bo", 1.5), ("ann", 0.5)], 640)
+    adapters.strength(0.5)
+    assert adapters.before_step(100) and adapters.rack.active == [("ann", 0.5)], "louder or softer at once"
+    assert not adapters.before_step(100)
+    adapters.strength(2.0)
+    assert adapters.before_step(639) and adapters.rack.active == [("ann", 2.0)]
+    assert adapters.chosen == [("bo", 1.5), ("ann", 0.5)]
+    assert adapters.before_step(640) and adapters.rack.active == [("bo", 2.0), ("ann", 1.0)], "2 is the most for one of them"
+    adapters.close()
+
+
+def test_the_one_that_plays_gets_another_strength_on_the_bar(tmp_path: Path) -> None:
+    models = tiny_models(True)
+    adapters = EngineAdapters(models, lambda _: None)
+    adapters.load_now({"ann": str(write_random(tmp_path, models, "ann", 1))})
+    adapters.use([("ann", 1.0)], 0)
+    adapters.before_step(0)
+    adapters.rack.settle()
+    adapters.use([("ann", 0.25)], 640)
+    assert not adapters.before_step(639) and adapters.rack.active == [("ann", 1.0)]
+    assert adapters.before_step(640) and adapters.rack.active == [("ann", 0.25)]
+    adapters.close()

@@ -120,6 +120,22 @@ def test_new_chart_is_in_force_from_its_bar() -> None:
     assert [chart.bars[0].chords[0][1].symbol for _, chart in s.charts][1:] == ["F7"]
 
 
+def test_a_locate_back_leaves_the_chart_in_force() -> None:
+    """As the loop of a DAW does: bars are counted anew, beats run on, and the form goes on as it lies on the bars."""
+    s = situation()
+    s.set_chart(parse_chart("| Eb7 | Ab7 | Db7 |"), 4)
+    s.clock = s.clock.placed(s.clock.frame_of_bar(7), 2, 0.0, 120.0, 4)
+
+    def at(beat: float) -> str:
+        chart, place, _ = s.harmony(beat)
+        return chart.chord_at(place).symbol
+
+    assert [at(4.0 * bar) for bar in range(3, 7)] == ["Dm7", "Eb7", "Ab7", "Db7"], "what was before it"
+    assert [at(4.0 * bar) for bar in range(7, 11)] == ["Ab7", "Db7", "Eb7", "Ab7"], "bars 2, 3, 4, 5"
+    s.set_chart(parse_chart("| F7 |"), 3)
+    assert [at(4.0 * bar) for bar in range(6, 9)] == ["Db7", "Ab7", "F7"]
+
+
 def test_chord_holds_until_the_chart_resumes() -> None:
     s = situation()
     s.set_chord(parse_chord("F#7"), 5.0)

@@ -12,6 +12,7 @@ from model.conditioning import INSTRUMENTS as TOLD
 from model.conditioning import instrument_vector
 from model.corpus.notes import NOTE_DTYPE, make_notes
 from model.corpus.personas import INSTRUMENTS as CORPUS
+from model.generator.events import PlannedNote
 from model.generator.models import Models, load_models
 from model.generator.performer import Performer
 from model.generator.situation import Situation
@@ -97,6 +98,31 @@ def test_an_instrument_that_changes_makes_no_click(models: Models) -> None:
     assert after is not None
     later = excite(performer._active, first + FRAME_SAMPLES, FRAME_SAMPLES, orchestra.line_up({"piano": "organ"}))
     assert np.array_equal(after[:DIRECT], later) and after[DIRECT:].any()
+
+
+def test_a_part_that_is_switched_off_makes_no_click(models: Models) -> None:
+    """Its chord bends no more sharply than it did while it sounded; one step later it is gone."""
+    parts = {"piano": True, "bass": True, "drums": False, "horn": False}
+    situation = Situation(clock=Clock.started(0, 120.0, 4), charts=[(0, parse_chart("| Cmaj7 |"))], parts=parts)
+    performer = Performer(models, situation, 0, seed=3)
+    chord = [PlannedNote(part=0, pitch=pitch, velocity=100, beat=0.0, length=8.0) for pitch in (52, 55, 59, 64)]
+    performer.give([*chord, PlannedNote(part=1, pitch=36, velocity=30, beat=0.0, length=8.0)], range(4))
+    made: list[float] = []
+    excited = performer._excite
+
+    def listen() -> Floats:
+        sources = excited()
+        assert sources is not None
+        made.append(float(np.abs(sources[0]).max()))
+        return sources
+
+    performer._excite = listen  # type: ignore[method-assign]
+    sound = [performer.block() for _ in range(60)]
+    parts["piano"] = False
+    sound += [performer.block() for _ in range(20)]
+    bends = np.abs(np.diff(np.concatenate(sound).mean(axis=1), 2))
+    assert bends[58 * 640 : 66 * 640].max() < 1.5 * bends[50 * 640 : 58 * 640].max()
+    assert min(made[60:62]) > 0.01 and max(made[62:]) == 0.0
 
 
 def test_no_two_strokes_are_the_same_but_of_a_machine(models: Models) -> None:
