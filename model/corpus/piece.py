@@ -176,7 +176,7 @@ def make_piece(
     notes do not depend on it. With sources, real solos, tunes, drumming and hand shapes take the place of rules in a share of
     the pieces for which no chart is given. A length that is not given lies between `seconds`. Pieces that nobody leads
     may be given a manner, or one a bar; restless ones draw them (`draw_manners`), and half of them are played as for a musician who
-    tries every switch: parts come in and fall silent again and again; half, as for one who turns every knob.
+    tries every switch: parts come in and fall silent again and again; most, as for one who turns every knob.
 
     Raises:
         ValueError: a feel nobody knows, a tempo out of range, fewer manners than bars, or more than one of persona, manner and restless.
@@ -233,7 +233,7 @@ def make_piece(
         if moods.random() < 0.5:
             line_up = _restless_line_up(moods, bars)
     drawn = [_leaning(_sections(rng, bars, wander), by) for wander, by in zip((0.5, 0.4, 0.35), lean, strict=True)]
-    if restless and moods.random() < 0.5:
+    if restless and moods.random() < 0.85:
         drawn = [_restless_sections(moods, bars) for _ in drawn]
     stage = Stage(
         rng, chart, tempo, feel, bars, swing, _by_bar(density, bars, drawn[0]), _by_bar(energy, bars, drawn[1]),

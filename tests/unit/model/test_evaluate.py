@@ -18,7 +18,7 @@ from model.codec import Codec
 from model.config import CodecConfig, PlannerConfig, PlayerConfig
 from model.corpus.medley import join
 from model.corpus.notes import Notes, make_notes
-from model.evaluate import Bench, Case, Result, Sampling, feels, make_cases, to_page
+from model.evaluate import Bench, Case, Result, Sampling, feels, make_cases, to_page, turns
 from model.evaluate.__main__ import KINDS, main, run
 from model.evaluate.continuation import distances
 from model.evaluate.knobs import CHORUS, measure_knobs
@@ -220,6 +220,23 @@ def test_feels_are_followed_or_not(bench: Bench, monkeypatch: pytest.MonkeyPatch
     for name, (begin, _) in feels.WINDOWS.items():
         right = np.mean([row[name] for row in found["words"] + found["feel alone"]])
         assert right > 0.9 if follows or begin < feels.CHANGE else right < 0.1
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_turned_knobs_are_followed_or_not(bench: Bench, monkeypatch: pytest.MonkeyPatch, follows: bool) -> None:
+    """The corpus' band in the planner's place: one that turns when the knob does, and one that goes on as it was."""
+
+    def played(bench: Bench, case: Case, knob: str, values: tuple[float, float], seed: int) -> Notes:
+        bars = np.repeat(np.array(values if follows else values[:1] * 2), (turns.CHANGE, turns.BARS - turns.CHANGE))
+        return bench.corpus_piece(case, parts=[True] * 4, **{knob: bars}).notes  # type: ignore[arg-type]
+
+    monkeypatch.setattr("model.evaluate.turns.plan_turned", played)
+    found = turns.measure_turns(bench).figures
+    assert len(found) == len(turns.KNOBS) * len(turns.WINDOWS)
+    for name in list(turns.KNOBS)[:3]:  # one chart says nothing of the horn, whose phrases are others each time
+        before, after = (found[f"{name}, bars 9 to 16 {when}"] for when in ("before", "after"))
+        assert before == pytest.approx(1.0) if follows else before > 0.5  # its draws are not the same ones
+        assert after == pytest.approx(1.0) if follows else after < -0.3
 
 
 def test_what_is_told_later_changes_nothing_before(bench: Bench) -> None:

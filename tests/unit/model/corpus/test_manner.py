@@ -129,6 +129,25 @@ def test_in_restless_pieces_manners_and_parts_come_and_go() -> None:
         make_piece(3, restless=True, manner=NEUTRAL)
 
 
+def test_in_restless_pieces_knobs_are_turned_and_the_band_follows() -> None:
+    made = [make_piece(seed, bars=64, restless=True) for seed in range(30)]
+    turns = [np.count_nonzero(np.diff(one.register)) for one in made]
+    often = [one for one, count in zip(made, turns, strict=True) if count > 12]
+    assert 18 <= len(often) < 30
+    for name in ("density", "energy", "register"):
+        told = np.concatenate([getattr(one, name) for one in often])
+        assert told.min() >= 0.0 and told.max() <= 1.0 and np.mean((told < 0.2) | (told > 0.8)) > 0.5
+    told, heard = [], []
+    for one in often:
+        chords = one.notes[one.notes["part"] == 0]
+        bars = (chords["beat"] // one.beats_per_bar).astype(int)
+        told += list(one.register[np.minimum(bars, 63)])
+        heard += list(chords["pitch"])
+    assert np.corrcoef(told, heard)[0, 1] > 0.15
+    fixed = make_piece(often[0].seed, bars=64, restless=True, register=0.5)
+    assert (fixed.register == 0.5).all() and np.array_equal(fixed.density, often[0].density)
+
+
 def test_drawn_manners_are_within_their_bounds() -> None:
     drawn = [draw_manner(np.random.default_rng(seed)) for seed in range(200)]
     lags, lengths = np.array([one.lag for one in drawn]), np.array([one.legato for one in drawn])
