@@ -7,6 +7,7 @@ import importlib
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -50,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     send = commands.add_parser("send", help="send one OSC message and print the reply")
     send.add_argument("--connect", default=DEFAULT_ENDPOINT, metavar="HOST:PORT", help=f"where jamd listens ({DEFAULT_ENDPOINT})")
     send.add_argument("--timeout", type=between(0.05, 60), default=2.0, metavar="S", help="how long a reply is waited for (2)")
+    send.add_argument("--json", action="store_true", help="print each reply as a line of JSON")
     send.add_argument("address", metavar="ADDRESS", help="such as /jam/start; `jamd describe` has them all")
     send.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="as the address wants them")
 
@@ -104,6 +106,18 @@ def _typed(address: str, words: Sequence[str]) -> list[int | float | str]:
     return [word if kind == "string" else _argument(word) for word, kind in zip(words, kinds, strict=False)]
 
 
+def _as_json(address: str, arguments: Sequence[object]) -> str:
+    """A reply; what is JSON in it already is part of it."""
+
+    def read(argument: object) -> object:
+        if isinstance(argument, str) and argument[:1] in ("{", "["):
+            with suppress(ValueError):
+                return json.loads(argument)
+        return argument
+
+    return json.dumps({"address": address, "arguments": [read(argument) for argument in arguments]})
+
+
 def send(options: argparse.Namespace) -> int:
     """The message is followed by a /ping: replies come in order, so that whatever comes before its /pong is the reply."""
     client = OscClient(parse_endpoint(options.connect))
@@ -120,8 +134,9 @@ def send(options: argparse.Namespace) -> int:
             raise FailureError(f"{message.arguments[0]}: {message.arguments[1]}: {message.arguments[2]}", code="error")
         ends = message.address == "/pong"
         if not ends or last:
-            print(" ".join([message.address, *(str(argument) for argument in message.arguments)]))
-        elif not replied:
+            shown = " ".join([message.address, *(str(argument) for argument in message.arguments)])
+            print(_as_json(message.address, message.arguments) if options.json else shown)
+        elif not replied and not options.json:
             print("ok")
         replied = True
         if ends:

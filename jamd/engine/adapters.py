@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from enum import IntEnum
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -16,6 +17,15 @@ from model.adapters.rack import STRONGEST, AdapterRack, AdapterState, Mix
 from model.generator.models import Models
 
 BASE: Mix = []
+
+
+class Change(IntEnum):
+    """What is different from a step on."""
+
+    NONE = 0
+    STRENGTHS = 1
+    PLAYERS = 2
+    """Other adapters."""
 
 
 class EngineAdapters:
@@ -105,11 +115,12 @@ class EngineAdapters:
     def _heard(self, adapters: Mix) -> Mix:
         return [(name, min(value * self._factor, STRONGEST)) for name, value in adapters]
 
-    def before_step(self, frame: int) -> bool:
-        """Before the step of the music that begins at a frame; True if the set or its strengths have changed here."""
-        changed, self._turned = self._turned, False
+    def before_step(self, frame: int) -> Change:
+        """Before the step of the music that begins at a frame; says what has changed there."""
+        changed, self._turned = Change.STRENGTHS if self._turned else Change.NONE, False
         if self._wanted is not None and frame >= self._at:
-            self._playing, self._wanted, changed = self._wanted, None, True
+            same = {name for name, _ in self._wanted} == {name for name, _ in self._playing}
+            self._playing, self._wanted, changed = self._wanted, None, Change.STRENGTHS if same else Change.PLAYERS
             self.rack.switch()
         self.rack.advance()
         return changed

@@ -16,6 +16,7 @@ from jamd.contract import messages as m
 from jamd.contract.layout import Word
 from jamd.contract.memory import AudioMemory
 from jamd.contract.units import FRAME_SAMPLES, SAMPLE_RATE
+from jamd.engine.adapters import Change
 from jamd.engine.history import History
 from jamd.engine.meter import StepMeter
 from jamd.engine.situations import NOW, apply, sampling_of, set_param
@@ -31,11 +32,11 @@ class Jam:
 
     Args:
         depth: frames that are written ahead of the audio thread.
-        before_step: called with the frame at which the next step begins; True if it has changed what plays.
+        before_step: called with the frame at which the next step begins; says whether it has changed what plays.
     """
 
     def __init__(
-        self, models: Models, memory: AudioMemory, depth: int, history: History, before_step: Callable[[int], bool] | None = None
+        self, models: Models, memory: AudioMemory, depth: int, history: History, before_step: Callable[[int], Change] | None = None
     ) -> None:
         self._models = models
         self._memory = memory
@@ -146,10 +147,11 @@ class Jam:
         if ahead > self._depth and not before_start:
             return self._prepare()
         began = time.perf_counter()
-        if self._before_step is not None and self._before_step(performer.first_frame + performer.steps * FRAME_SAMPLES):
+        changed = Change.NONE if self._before_step is None else self._before_step(performer.first_frame + performer.steps * FRAME_SAMPLES)
+        if changed:
             self._history.note_adapters(performer, self._memory.frame)
             for one in self.performers():  # what was written ahead are the notes of those before
-                one.replan()
+                one.replan(anew=changed is Change.PLAYERS)
         block = performer.block()
         performer.look_ahead(LOOK_AHEAD_BEATS, 1)
         self.meter.add(time.perf_counter() - began)

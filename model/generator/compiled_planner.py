@@ -210,6 +210,9 @@ class CompiledPlannerCore:
             raise ValueError(f"cannot rewind {self.length} steps to {length}")
         self.state.blocks.place[0] = length
 
+    def reset(self) -> None:
+        self.state.blocks.place[0] = self._highest = 0
+
     def begin(self) -> None:
         _begin(self.weights, self.state)
 

@@ -105,6 +105,22 @@ PARTS_OFFSET: Final[int] = _OFFSET["parts"]
 """Where in a context vector the flags of the parts begin."""
 
 
+FAR: Final = 0.2
+"""By which density or register have to change to be turned far."""
+
+
+def is_far(before: NDArray[np.float32], after: NDArray[np.float32]) -> bool:
+    """Whether a band that is told something else would begin anew: another feel, another density or register. Shape: two vectors."""
+    place = _OFFSET["feel"]
+    if not np.array_equal(before[place : place + len(FEELS)], after[place : place + len(FEELS)]):
+        return True
+    for name in ("density", "register"):
+        place = _OFFSET[name]
+        if before[place + 1] == after[place + 1] == 1.0 and abs(after[place] - before[place]) > FAR - 1e-6:
+            return True
+    return False
+
+
 @dataclass(frozen=True)
 class BeatContext:
     """All that steers one beat of the plan. Values that are None are left out and their flag is 0."""

@@ -98,9 +98,9 @@ class Performer:
         self.plan.sampling = Sampling(temperature, top_p)
         self.guidance = guidance
 
-    def replan(self, beat: float | None = None) -> None:
-        """Write the plan anew from `beat` (not before the step that comes next)."""
-        self.plan.rewind(max(beat if beat is not None else self.beat, self.beat))
+    def replan(self, beat: float | None = None, anew: bool = False) -> None:
+        """Write the plan anew from `beat` (not before the step that comes next); `anew`: without a memory of what was played."""
+        self.plan.rewind(max(beat if beat is not None else self.beat, self.beat), anew)
 
     def prefill(self, audio: NDArray[np.float32]) -> None:
         """Go on from recorded audio that ends where this stream begins, with the clock's own beats and chords in it.

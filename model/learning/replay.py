@@ -115,6 +115,10 @@ class _KeptPlan:
         self._core.rewind(length)
         del self.rows[max(length - 1, 0) :]
 
+    def reset(self) -> None:
+        self._core.reset()
+        self.rows.clear()
+
     def begin(self) -> None:
         self._core.begin()
 

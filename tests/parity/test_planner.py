@@ -68,6 +68,16 @@ def test_same_after_going_back(planner: Planner) -> None:
     assert ours._events == theirs._events
 
 
+def test_same_after_everything_is_forgotten(planner: Planner) -> None:
+    ours, theirs = streams(planner, context_of())
+    for stream in (ours, theirs):
+        stream.extend(1 << 20, SLACK + 200)
+        stream.rewind(stream.known_until - 3, anew=True)
+        stream.extend(1 << 20, 160)
+        assert stream.first_beat > 0 and stream.core.length == len(stream._events) + 1
+    assert ours._events == theirs._events
+
+
 def test_drawn_events_keep_the_rules(planner: Planner) -> None:
     parts = (True, False, True, False)
     stream = PlanStream(CompiledPlannerCore(planner, planner_weights(planner), 7), context_of(parts), 0)

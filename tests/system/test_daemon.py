@@ -282,6 +282,10 @@ def test_jamd_send(daemon: Daemon) -> None:
     assert send("/slot/3/gain").stdout.split() == ["/slot/3/gain", "0.0"]
     assert {line.split()[0] for line in send("/jam/param/e*").stdout.splitlines()} == {"/jam/param/energy"}
     assert send("/adapter/list").stdout.startswith("/adapter/list")
+    assert json.loads(send("--json", "/slot/3/gain").stdout) == {"address": "/slot/3/gain", "arguments": [0.0]}
+    (status,) = send("--json", "/status").stdout.splitlines()
+    assert json.loads(status)["arguments"][0]["clock"]["tempo"] == 132.0
+    assert send("--json", "/clock/tempo", "132").stdout == ""
     following = send("/subscribe", "all")
     assert following.returncode == 0 and following.stdout
     bad = send("/jam/chord", "H7")

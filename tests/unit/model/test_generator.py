@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -169,6 +170,108 @@ def test_forgotten_plan_still_rewinds(planner: Planner) -> None:
     stream.extend(210)
     assert stream.known_until >= 210
     assert count < 3000
+
+
+@pytest.fixture(scope="module")
+def dense() -> Planner:
+    """Notes on every beat or two."""
+    torch.manual_seed(0)
+    planner = Planner(PLANNER).eval().requires_grad_(False)
+    planner.heads["advance"].out.bias[:2] += 8.0  # type: ignore[index, operator, union-attr]
+    return planner
+
+
+@dataclass
+class Told:
+    """What a stream is told from each of some beats on."""
+
+    changes: dict[int, dict[str, Any]]
+    parts: dict[int, tuple[bool, ...]] = field(default_factory=dict)
+
+    def __call__(self, beat: int) -> BeatContext:
+        told: dict[str, Any] = {"density": 0.5, "register": 0.5, "feel": "swing"}
+        for since, values in self.changes.items():
+            told |= values if beat >= since else {}
+        parts = [on for since, on in self.parts.items() if beat >= since]
+        return BeatContext(
+            parse_chart("| Dm7 | G7 |"), float(beat), beat // 4, beat % 4, 140.0, parts[-1] if parts else (True,) * 4, **told
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "anew"),
+    [({"density": 0.8}, True), ({"register": 0.3}, True), ({"feel": "bossa"}, True), ({"density": 0.65}, False), ({"energy": 1.0}, False)],
+)
+def test_a_far_turn_is_planned_as_from_the_start(dense: Planner, change: dict[str, Any], anew: bool) -> None:
+    """What was planned up to the next beat stays; from there on nothing that came before is remembered."""
+    told = Told({})
+    stream = PlanStream(TorchPlannerCore(dense, 3), told, 0)
+    stream.extend(16)
+    told.changes[10] = change
+    stream.rewind(9.5)
+    before = [note for note in stream.notes if note.beat < 9.5]
+    stream.extend(16)
+    assert [note for note in stream.notes if note.beat < 9.5] == before
+    assert stream.notes == sorted(stream.notes, key=lambda note: note.beat)
+    assert (stream.core.length == len(stream._events) + 1) is anew or stream.first_beat == 0
+    assert (stream.first_beat == 10 and min(beat for _, beat in stream._events) >= 10) is anew
+    events = torch.tensor([event for event, _ in stream._events])[None]
+    contexts = torch.from_numpy(np.stack([told(beat).vector() for _, beat in stream._events]))[None]
+    hidden = dense.transformer(torch.cat((dense.start.expand(1, 1, -1), dense.embed(events, contexts)), dim=1))
+    assert isinstance(stream.core, TorchPlannerCore) and stream.core._hidden is not None
+    if anew:
+        torch.testing.assert_close(stream.core._hidden, hidden[:, -1:], atol=1e-4, rtol=1e-4)
+    stream.forget(12)
+    stream.rewind(13.0)  # and again, as when a knob is moved on
+    stream.extend(40)
+    assert all(note.beat >= 12 for note in stream.notes) and stream.notes[-1].beat > 30
+
+
+def test_small_turns_add_up(dense: Planner) -> None:
+    told = Told({})
+    stream = PlanStream(TorchPlannerCore(dense, 3), told, 0)
+    begun = []
+    for step in range(1, 9):
+        stream.extend(4 * step)
+        told.changes[4 * step] = {"density": 0.5 + 0.05 * step}
+        stream.rewind(4.0 * step)
+        stream.extend(4 * step + 2)
+        begun.append(stream.first_beat)
+    assert begun == [0, 0, 0, 16, 16, 16, 16, 32]
+
+
+@pytest.mark.parametrize(("beats", "anew"), [(8, False), (24, True)])
+def test_a_part_that_comes_back_after_long_is_not_forgotten(dense: Planner, beats: int, anew: bool) -> None:
+    told = Told({}, {0: (True, True, True, True)})
+    stream = PlanStream(TorchPlannerCore(dense, 5), told, 0)
+    stream.extend(8)
+    told.parts[8] = (True, False, True, True)
+    stream.rewind(8.0)
+    stream.extend(8 + beats)
+    told.parts[8 + beats] = (True, True, True, True)
+    stream.rewind(8.0 + beats)
+    stream.extend(48)
+    assert (stream.first_beat == 8 + beats) is anew
+
+
+def test_what_is_written_counts_new_beginnings(dense: Planner) -> None:
+    """A take that is played again writes as many before each change as were there, new beginnings among them."""
+    told = Told({8: {"density": 1.0}})
+    streams = [PlanStream(TorchPlannerCore(dense, 6), Told({}), 0) for _ in range(2)]
+    first, again = streams
+    for stream in streams:
+        stream.extend(8)
+        stream.context_of = told
+        stream.rewind(7.5)
+    while first.first_beat == 0:
+        first.extend(float("inf"), 1)
+    while again.written < first.written:
+        again.extend(float("inf"), 1)
+    assert again.first_beat == first.first_beat == 8 and again._events == first._events
+    for stream in streams:
+        stream.rewind(7.6)
+        stream.extend(20)
+    assert first._events == again._events and first.notes == again.notes
 
 
 def test_encode_of_rests_matches_the_part_field() -> None:
