@@ -72,8 +72,9 @@ def test_swap_blend_refuse_and_play_on(
     client.send("/adapter/strength", 0.5)
     assert client.ask("/adapter/unload", "bo", expect="/error").address == "/error"
     for name, says in (("cut", "damaged"), ("foreign", "another base")):
-        client.send("/adapter/use", name)
-        wait_until(lambda says=says: says in daemon.log.read_text(), 10, f"the refusal of {name}")
+        refused = client.ask("/adapter/use", name, timeout=10.0)
+        assert refused.address == "/error" and refused.arguments[0] == "/adapter/use" and says in str(refused.arguments[2])
+        assert says in daemon.log.read_text()
     assert client.ask("/adapter/use").arguments == ("ann",)
     engine = next(p for p in psutil.Process(daemon.process.pid).children() if "jamd.engine" in p.cmdline())
     before = engine.memory_info().rss

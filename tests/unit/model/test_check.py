@@ -78,12 +78,14 @@ def test_other_keys_are_found(clips: dict[str, Clip]) -> None:
 
 
 def test_the_sound_decides_though_the_plan_is_right(clips: dict[str, Clip]) -> None:
-    """The trio's sound, and a plan and a chart that agree with each other a tritone away."""
-    clip = clips["trio"]
-    notes = [n if PARTS[n.part] == "drums" else replace(n, pitch=n.pitch + 6) for n in clip.notes]
-    wrong = clip.figures(chart=clip.chart.transpose(6), notes=notes)
-    assert "another key" in wrong.reason
-    assert wrong.fit < clip.figures().fit
+    """Their sound, and a plan and a chart that agree with each other a tritone away."""
+    told = []
+    for clip in (clips[name] for name in HARMONY):
+        notes = [n if PARTS[n.part] == "drums" else replace(n, pitch=n.pitch + 6) for n in clip.notes]
+        wrong, right = clip.figures(chart=clip.chart.transpose(6), notes=notes), clip.figures()
+        assert wrong.fit < right.fit and "another key" not in right.reason
+        told.append("another key" in wrong.reason)
+    assert sum(told) >= len(told) - 1
 
 
 @pytest.mark.parametrize("factor", [0.95, 1.05])
