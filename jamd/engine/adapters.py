@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 from queue import SimpleQueue
 
 from jamd.contract import messages as m
-from jamd.contract.errors import JamdError
+from jamd.contract.errors import AdapterError, JamdError
 from model.adapters.rack import STRONGEST, AdapterRack, AdapterState, Mix
 from model.generator.models import Models
 
@@ -109,7 +110,8 @@ class EngineAdapters:
     def turn(self, adapters: Mix) -> None:
         """Those that play, at other strengths from the next step on."""
         for name, value in self._heard(adapters):
-            self.rack.strength(name, value)
+            with suppress(AdapterError):  # a set that was to fade in has been replaced before it could
+                self.rack.strength(name, value)
         self._playing, self._turned = list(adapters), bool(adapters)
 
     def _heard(self, adapters: Mix) -> Mix:

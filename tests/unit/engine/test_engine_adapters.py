@@ -64,3 +64,21 @@ def test_the_one_that_plays_gets_another_strength_on_the_bar(tmp_path: Path) -> 
     assert not adapters.before_step(639) and adapters.rack.active == [("ann", 1.0)]
     assert adapters.before_step(640) and adapters.rack.active == [("ann", 0.25)]
     adapters.close()
+
+
+def test_strength_between_changes_that_follow_fast(tmp_path: Path) -> None:
+    """A third set comes before the first has faded: the second is never heard, and its strength is nobody's."""
+    models = tiny_models(True)
+    adapters = EngineAdapters(models, lambda _: None)
+    adapters.load_now({name: str(write_random(tmp_path, models, name, seed)) for seed, name in enumerate(("ann", "bo", "cy"))})
+    for step, name in enumerate(("ann", "bo", "cy")):
+        adapters.use([(name, 1.0)], step)
+        adapters.before_step(step)
+    adapters.use([("ann", 1.0)], 100)
+    adapters.strength(0.5)
+    for step in range(20):
+        adapters.before_step(step)
+    adapters.before_step(100)
+    adapters.rack.settle()
+    assert adapters.rack.active == [("ann", 0.5)] and adapters.chosen == [("ann", 1.0)]
+    adapters.close()
