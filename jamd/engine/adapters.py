@@ -133,6 +133,7 @@ class EngineAdapters:
             self.before_step(self._at)
         while self.rack.fading:
             self.rack.advance()
+        self._turned = False
 
     def poll(self) -> None:
         """Pass on what has happened."""
