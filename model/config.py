@@ -46,6 +46,8 @@ class CodecConfig(_Config):
     codebook_size: int = 2048
     compression: float = 1.0
     """Slope of the asinh companding of whitened MDCT coefficients."""
+    bands: int = 0
+    """Bands of mid and side whose levels the encoder is told and whose gains the decoder sets; 0: none."""
 
     @property
     def bits_per_second(self) -> float:
@@ -106,7 +108,7 @@ class PlannerConfig(_Config):
     """Width of a style embedding; 0: the network takes no style."""
 
 
-CODEC: Final = {"small": CodecConfig()}
+CODEC: Final = {"small": CodecConfig(bands=32)}
 TONES: Final = {"small": TonesConfig()}
 PLAYER: Final = {
     "small": PlayerConfig(window=512, style_tokens=4),

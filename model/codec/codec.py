@@ -1,7 +1,7 @@
 """The codec as a whole.
 
-stereo > mid/side > MDCT > whitening and companding > causal ConvNeXt > 64-dim latent > residual codes
-residual codes > causal ConvNeXt > expanding > inverse MDCT > stereo, one hop (13.3 ms) late
+stereo > mid/side > MDCT > whitening and companding, levels of bands > causal ConvNeXt > 64-dim latent > residual codes
+residual codes > causal ConvNeXt > gains of bands > expanding > inverse MDCT > stereo, one hop (13.3 ms) late
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from model.codec.bands import band_shapes
 from model.codec.mdct import imdct, mdct, mdct_basis
 from model.codec.quantizer import ResidualQuantizer
 from model.config import CodecConfig
@@ -19,6 +20,12 @@ from model.streaming import StreamState
 
 CEILING = 4.2
 """Of what is decoded, companded: a little above what music reaches (3.7), so that a wild draw of codes is no bang."""
+
+
+LOUDEST_GAIN = 1.0
+"""Of a band, as a natural logarithm: a band is turned down as far as it takes, and hardly up."""
+QUIET = 1e-12
+"""Power of a coefficient below which a level counts as silence (-120 dB)."""
 
 
 @dataclass
@@ -44,16 +51,18 @@ class Codec(nn.Module):
 
     basis: Tensor
     deviation: Tensor
+    shapes: Tensor
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config
-        spectrum = 2 * config.hop
+        spectrum = 2 * config.hop + 2 * config.bands
         self.encoder = CausalConvNeXtStack(spectrum, config.latent, config.width, config.encoder_blocks, config.expansion, config.kernel)
         self.quantizer = ResidualQuantizer(config.levels, config.codebook_size, config.latent)
         self.decoder = CausalConvNeXtStack(config.latent, spectrum, config.width, config.decoder_blocks, config.expansion, config.kernel)
         self.register_buffer("basis", mdct_basis(config.hop), persistent=False)
         self.register_buffer("deviation", torch.ones(2, config.hop))
+        self.register_buffer("shapes", band_shapes(config.hop, config.bands), persistent=False)
 
     @property
     def delay(self) -> int:
@@ -92,11 +101,30 @@ class Codec(nn.Module):
         hops, _ = imdct(self.expand(companded), torch.zeros_like(companded[:, 0]), self.basis)
         return self._stereo(hops)
 
+    def levels_of(self, companded: Tensor) -> Tensor:
+        """Levels of bands, about -1..1. Shape: [batch, steps, 2, hop] to [batch, steps, 2 * bands]."""
+        power = self.expand(companded).square() @ self.shapes.T / self.shapes.sum(dim=1)
+        return ((power + QUIET).log() / 9.0 + 2.0).flatten(2)
+
     def to_latents(self, companded: Tensor) -> Tensor:
-        return self.encoder(companded.flatten(2))  # type: ignore[no-any-return]
+        """Shape: [batch, steps, 2, hop] to [batch, steps, latent]."""
+        flat = companded.flatten(2)
+        if self.config.bands:
+            flat = torch.cat((flat, self.levels_of(companded)), dim=-1)
+        return self.encoder(flat)  # type: ignore[no-any-return]
+
+    def _gained(self, decoded: Tensor) -> Tensor:
+        """What the decoder's stack says, its gains applied. Shape: [batch, steps, 2 * hop + 2 * bands] to [batch, steps, 2, hop]."""
+        hop, bands = self.config.hop, self.config.bands
+        companded = decoded[..., : 2 * hop].reshape(*decoded.shape[:-1], 2, hop)
+        if bands:
+            gains = decoded[..., 2 * hop :].reshape(*decoded.shape[:-1], 2, bands).clamp(max=LOUDEST_GAIN) @ self.shapes
+            companded = companded * gains.exp()
+        return companded
 
     def from_latents(self, latents: Tensor) -> Tensor:
-        return self.decoder(latents).unflatten(2, (2, self.config.hop))  # type: ignore[no-any-return]
+        """Shape: [batch, steps, latent] to [batch, steps, 2, hop]."""
+        return self._gained(self.decoder(latents))
 
     @torch.no_grad()
     def encode(self, audio: Tensor, levels: int | None = None) -> Tensor:
@@ -120,13 +148,15 @@ class Codec(nn.Module):
         hops = self._hops(audio)
         companded = self.compand(mdct(hops, state.previous, self.basis))
         state.previous.copy_(hops[:, -1])
-        return self.quantizer.encode(self.encoder.step(companded.flatten(2), state.stack), levels)
+        flat = companded.flatten(2)
+        if self.config.bands:
+            flat = torch.cat((flat, self.levels_of(companded)), dim=-1)
+        return self.quantizer.encode(self.encoder.step(flat, state.stack), levels)
 
     @torch.no_grad()
     def spectrum_step(self, latents: Tensor, state: DecoderState) -> Tensor:
         """Coefficients of the next frames. Shape: latents [batch, n, latent] to [batch, n, 2, hop]."""
-        companded = self.decoder.step(latents, state.stack).clamp(-CEILING, CEILING)
-        return self.expand(companded.view(*latents.shape[:2], 2, self.config.hop))
+        return self.expand(self._gained(self.decoder.step(latents, state.stack)).clamp(-CEILING, CEILING))
 
     @torch.no_grad()
     def synthesise_step(self, spectrum: Tensor, state: DecoderState) -> Tensor:

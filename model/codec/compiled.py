@@ -12,13 +12,14 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import nn
 
-from model.codec.codec import CEILING, Codec
+from model.codec.codec import CEILING, LOUDEST_GAIN, Codec
 from model.layers import kernels as k
 from model.layers.compiled import Floats, Matrix, floats, zeros
 from model.layers.jit import KERNEL, PART
 
 F = np.float32
 _CEILING = F(CEILING)
+_LOUDEST = F(LOUDEST_GAIN)
 
 
 class StackWeights(NamedTuple):
@@ -90,6 +91,8 @@ class DecoderWeights(NamedTuple):
     leave: Matrix
     deviation: Floats
     """Shape: [2, hop]; divided by the companding's slope."""
+    shapes: Floats
+    """Shape: [bands, hop]."""
     basis: Floats
     """Shape: [2 * hop, hop]."""
 
@@ -102,6 +105,9 @@ class DecoderArrays(NamedTuple):
     spectrum: Floats
     """Coefficients of mid and side. Shape: [2, hop]."""
     direct: Floats
+    leave: Floats
+    gains: Floats
+    """Natural logarithms by bin. Shape: [2, hop]."""
     blocks: Floats
 
 
@@ -117,11 +123,19 @@ def find_spectrum(p: Any, s: Any, codes: Any) -> None:
     k.linear(s.latent, p.direct.weight, p.direct.scale, p.direct.bias, s.direct)
     k.linear(s.latent, p.enter.weight, p.enter.scale, p.enter.bias, s.stack.x)
     run_stack(p.stack, s.stack)
-    k.linear(s.stack.normed, p.leave.weight, p.leave.scale, p.leave.bias, s.spectrum.reshape(1, -1))
-    hop = s.tail.shape[1]
+    k.linear(s.stack.normed, p.leave.weight, p.leave.scale, p.leave.bias, s.leave)
+    hop, bands = s.tail.shape[1], p.shapes.shape[0]
+    s.gains[:] = F(0)
     for c in range(2):
+        for band in range(bands):
+            at = 2 * hop + c * bands + band
+            gain = min(s.leave[0, at] + s.direct[0, at], _LOUDEST)
+            for i in range(hop):
+                s.gains[c, i] += gain * p.shapes[band, i]
         for i in range(hop):
-            v = s.spectrum[c, i] + s.direct[0, c * hop + i]
+            v = s.leave[0, c * hop + i] + s.direct[0, c * hop + i]
+            if bands:
+                v *= np.exp(s.gains[c, i])
             v = min(max(v, -_CEILING), _CEILING)
             s.spectrum[c, i] = np.sinh(v) * p.deviation[c, i]
 
@@ -150,7 +164,7 @@ def decoder_weights(codec: Codec) -> DecoderWeights:
     return DecoderWeights(
         np.stack([floats(book.codes) for book in codec.quantizer.books()]), Matrix.of(stack.direct), Matrix.of(stack.enter),
         StackWeights.of(list(stack.blocks), stack.norm), Matrix.of(stack.leave), floats(codec.deviation / config.compression),
-        floats(codec.basis),
+        floats(codec.shapes), floats(codec.basis),
     )  # fmt: skip
 
 
@@ -163,7 +177,8 @@ class CompiledDecoder:
         self.weights = weights or decoder_weights(codec)
         self.state = DecoderArrays(
             StackArrays.make(config.decoder_blocks, config.width, config.kernel, config.expansion), zeros(2, hop),
-            zeros(1, config.latent), zeros(2, hop), zeros(1, 2 * hop), zeros(2, 2 * hop),
+            zeros(1, config.latent), zeros(2, hop), zeros(1, 2 * (hop + config.bands)), zeros(1, 2 * (hop + config.bands)), zeros(2, hop),
+            zeros(2, 2 * hop),
         )  # fmt: skip
 
     def reset(self) -> None:

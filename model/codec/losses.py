@@ -27,26 +27,34 @@ def mel_filters(bins: int, bands: int, rate: int = SAMPLE_RATE) -> Tensor:
 
 
 class SpectralLoss(nn.Module):
-    """Spectral convergence and log magnitude over several STFT sizes, and log-mel L1 at the middle size.
+    """Spectral convergence and log magnitude over several STFT sizes, and log-mel L1 over two.
 
     Each item is compared in one random direction between left and right, drawn anew each time: half the cost of
-    both channels, the same expectation over directions. Frames overlap by half.
+    both channels, the same expectation over directions. Frames overlap by half. Log-mels end at `floor`, the amplitude of a sine at
+    -100 dB: what is softer than that is silence, however soft.
 
     Shape: audio [batch, 2, samples] twice; returns (stft, mel) scalars.
     """
 
-    def __init__(self, sizes: tuple[int, ...] = (256, 1024, 4096), bands: int = 96, mel_size: int = 1024) -> None:
+    def __init__(
+        self, sizes: tuple[int, ...] = (256, 1024, 4096), mels: tuple[tuple[int, int], ...] = ((512, 48), (2048, 96)), floor: float = 1e-5
+    ) -> None:
         super().__init__()
-        self.sizes = sizes
-        self.mel_size = mel_size
-        for size in sizes:
+        self.sizes, self.mels, self.floor = sizes, mels, floor
+        for size in sorted({*sizes, *(size for size, _ in mels)}):
             self.register_buffer(f"window{size}", torch.hann_window(size), persistent=False)
-        self.register_buffer("filters", mel_filters(mel_size // 2 + 1, bands), persistent=False)
+        for size, bands in mels:
+            self.register_buffer(f"filters{size}", mel_filters(size // 2 + 1, bands), persistent=False)
 
     def _magnitude(self, audio: Tensor, size: int) -> Tensor:
         """Shape: [batch, samples] to [batch, bins, frames]."""
         spectrum = torch.stft(audio, size, size // 2, window=getattr(self, f"window{size}"), center=False, return_complex=True)
         return torch.sqrt(spectrum.real.square() + spectrum.imag.square() + 1e-9)
+
+    def _log_mel(self, audio: Tensor, size: int) -> Tensor:
+        """Shape: [batch, samples] to [batch, frames, bands]."""
+        filters: Tensor = getattr(self, f"filters{size}")
+        return (self._magnitude(audio, size).transpose(1, 2) @ filters * (4.0 / size)).clamp(min=self.floor).log()
 
     def forward(self, estimate: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         angle = torch.rand(len(target), 1, 1, device=target.device) * math.pi
@@ -60,10 +68,11 @@ class SpectralLoss(nn.Module):
                 y = self._magnitude(b, size)
             convergence = torch.linalg.vector_norm(y - x) / torch.linalg.vector_norm(y).clamp(min=1e-3)
             stft = stft + convergence + F.l1_loss(torch.log(x + 1e-3), torch.log(y + 1e-3))
-            if size == self.mel_size:
-                filters: Tensor = self.filters  # type: ignore[assignment]
-                mel = F.l1_loss(torch.log(x.transpose(1, 2) @ filters + 1e-4), torch.log(y.transpose(1, 2) @ filters + 1e-4))
-        return stft / len(self.sizes), mel
+        for size, _ in self.mels:
+            with torch.no_grad():
+                wanted = self._log_mel(b, size)
+            mel = mel + F.l1_loss(self._log_mel(a, size), wanted)
+        return stft / len(self.sizes), mel / len(self.mels)
 
 
 class MixLoss(nn.Module):

@@ -2,7 +2,8 @@
 
 A few hundred steps without quantisation come first; then the codebooks start from data. Each item keeps a random number of
 levels, or none at all in a small share, so that every prefix of the levels decodes. With `--adversarial` a discriminator joins
-after its share of the budget; with `--decoder-only` codes stay what they are and only the way back is trained.
+after its share of the budget; with `--decoder-only` codes stay what they are and only the way back is trained. With `--broad` a
+share of the crops is of a store of other sounds than the band's (`model.training.broad`).
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jamd.contract.units import FRAME_SAMPLES
-from model.checkpoint import load_weights, save_weights
+from model.checkpoint import load_what_fits, save_weights
 from model.codec import Codec
 from model.codec.discriminator import Discriminator, one_direction
 from model.codec.losses import SpectralLoss
 from model.config import CODEC
 from model.training.loop import Budget, Loop, mixed
+from model.training.muon import MuonAdamW
 from model.training.store import Store
 
 WHITENING = 0.6
 """Power of each bin's RMS that is divided out: 1 would make every bin count the same, 0 leaves all to the bass."""
+QUIET = 3e-4
+"""Mean amplitude of MDCT coefficients below which the error is no longer counted as a share of them."""
 
 
 @torch.no_grad()
@@ -48,6 +52,15 @@ def start_from_data(codec: Codec, audio: Tensor) -> None:
     scale = (frames @ components).square().mean().sqrt()
     codec.encoder.direct.weight.copy_(components.T / scale)
     codec.decoder.direct.weight.copy_(components * scale)
+
+
+@torch.no_grad()
+def start_wider(path: Path, codec: Codec) -> None:
+    """Begin from the weights of a codec with as many bands or fewer: what is new says nothing yet."""
+    for stack in (codec.encoder, codec.decoder):
+        for linear in (stack.enter, stack.leave, stack.direct):
+            linear.weight.zero_()
+    load_what_fits(path, codec)
 
 
 def vary(crop: NDArray[np.float32], rng: np.random.Generator, samples: int) -> NDArray[np.float32]:
@@ -72,6 +85,8 @@ def main() -> None:
     parser.add_argument("--adversarial", type=float, default=0.0, help="weight of the adversarial loss; feature matching has ten times it")
     parser.add_argument("--decoder-only", action="store_true", help="encoder and codebooks stay as they are")
     parser.add_argument("--varied", type=float, default=0.3, help="share of the crops at another speed")
+    parser.add_argument("--broad", type=Path, help="store of sounds beyond the band")
+    parser.add_argument("--broad-share", type=float, default=0.4, help="share of the crops that is from there")
     parser.add_argument("--mel-weight", type=float, default=1.0)
     parser.add_argument("--wave-weight", type=float, default=1.0, help="weight of the distances between MDCT spectra")
     options = parser.parse_args()
@@ -86,7 +101,11 @@ def main() -> None:
     crops = store.crops(rng, samples)
     longer = store.crops(rng, int(samples * 1.27))
 
+    broad = None if options.broad is None else Store(options.broad).crops(rng, samples)
+
     def crop() -> NDArray[np.float32]:
+        if broad is not None and rng.random() < options.broad_share:
+            return next(broad)
         return vary(next(longer), rng, samples) if rng.random() < options.varied else next(crops)
 
     def batch(n: int) -> Tensor:
@@ -97,7 +116,7 @@ def main() -> None:
         return (audio * gain).clamp(-1, 1)
 
     if options.start_from:
-        load_weights(options.start_from, codec)
+        start_wider(options.start_from, codec)
         options.warm_up = 0
     elif not (options.out / "checkpoint.safetensors").exists():
         start_from_data(codec, batch(160))
@@ -106,7 +125,10 @@ def main() -> None:
     discriminator = Discriminator().to(device)
     against = torch.optim.AdamW(discriminator.parameters(), lr=options.rate * 0.5, betas=(0.8, 0.99))
     print(f"{sum(p.numel() for p in codec.parameters()) / 1e6:.2f} M parameters", flush=True)
-    optimiser = torch.optim.AdamW(codec.parameters(), lr=options.rate, betas=(0.8, 0.99), weight_decay=1e-3)
+    inner = [w for name, w in codec.named_parameters() if w.requires_grad and ".blocks." in name and w.dim() == 2]
+    chosen = {id(w) for w in inner}
+    outer = [w for w in codec.parameters() if w.requires_grad and id(w) not in chosen]
+    optimiser = MuonAdamW(inner, outer, options.rate, betas=(0.8, 0.99), weight_decay=1e-3)
     skip = 16 * FRAME_SAMPLES
 
     def losses(audio: Tensor, keep: Tensor) -> tuple[Tensor, dict[str, float]]:
@@ -128,7 +150,8 @@ def main() -> None:
         audio_out = codec.synthesise(companded)
         spectrum = F.l1_loss(companded[:, 8:], target[:, 8:]) / target[:, 8:].abs().mean().clamp(min=1e-4)
         linear_out, linear_in = codec.expand(companded[:, 8:]), codec.expand(target[:, 8:])
-        linear = ((linear_out - linear_in).abs().sum(dim=(1, 2, 3)) / linear_in.abs().sum(dim=(1, 2, 3)).clamp(min=1.0)).mean()
+        loud = linear_in.abs().mean(dim=(1, 2, 3)).clamp(min=QUIET)
+        linear = ((linear_out - linear_in).abs().mean(dim=(1, 2, 3)) / loud).mean()
         wave_out, wave_in = audio_out[..., skip:], audio[..., skip - codec.delay : -codec.delay]
         stft, mel = spectral(wave_out, wave_in)
         total = options.wave_weight * (1.5 * linear + spectrum) + stft + options.mel_weight * mel + 0.25 * commitment
@@ -172,11 +195,13 @@ def main() -> None:
     @torch.no_grad()
     def validate() -> dict[str, float]:
         codec.eval()
+        torch.manual_seed(0)  # of the directions in which clips are compared
         figures: dict[str, float] = {}
         for levels in (1, 4, 8):
             _, row = losses(valid_audio, torch.full((len(valid_audio),), levels, device=device))
             figures |= {f"{name}_{levels}": row[name] for name in ("mel", "stft", "sdr")}
         codec.train()
+        torch.seed()
         save_weights(
             options.out / "codec.safetensors",
             codec,

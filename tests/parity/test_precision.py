@@ -32,7 +32,7 @@ from model.generator.planner import Planner
 from model.generator.player import Player
 from model.layers.nf4 import to_nf4, weight_bytes
 
-CODEC = CodecConfig(width=32, encoder_blocks=1, decoder_blocks=2, latent=16, levels=3, codebook_size=64)
+CODEC = CodecConfig(width=32, encoder_blocks=1, decoder_blocks=2, latent=16, levels=3, codebook_size=64, bands=8)
 PLAN = PlayerConfig(
     width=128, layers=4, heads=2, feedforward=512, window=24, levels=3, codebook_size=64, latent=16, depth_width=32, style_width=12,
     style_tokens=2, cross_every=2,

@@ -24,7 +24,7 @@ from model.layers.timbres import HARMONICS, RESIDUAL, TUNED, ZONE, Timbres
 
 from tests.parity.test_voices import round_weights  # isort: skip
 
-CODEC = CodecConfig(width=32, encoder_blocks=1, decoder_blocks=2, latent=16, levels=3, codebook_size=64)
+CODEC = CodecConfig(width=32, encoder_blocks=1, decoder_blocks=2, latent=16, levels=3, codebook_size=64, bands=8)
 TIMBRES = Timbres.plain()
 
 

@@ -19,7 +19,7 @@ from model.generator.frame import Frame
 from model.generator.player import Player
 from model.generator.voice import CompiledVoice, TorchVoice
 
-CODEC = CodecConfig(width=32, encoder_blocks=1, decoder_blocks=2, latent=16, levels=3, codebook_size=64)
+CODEC = CodecConfig(width=32, encoder_blocks=1, decoder_blocks=2, latent=16, levels=3, codebook_size=64, bands=8)
 PLAYER = PlayerConfig(
     width=64, layers=3, heads=2, feedforward=96, window=24, levels=3, codebook_size=64, latent=16, depth_width=32, style_width=12,
     style_tokens=2, cross_every=2,

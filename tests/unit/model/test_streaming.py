@@ -31,10 +31,12 @@ def chunks(sizes: list[int]) -> list[slice]:
     return out
 
 
-@pytest.fixture(scope="module")
-def codec() -> Codec:
+@pytest.fixture(scope="module", params=[0, 12], ids=["no bands", "bands"])
+def codec(request: pytest.FixtureRequest) -> Codec:
     torch.manual_seed(0)
-    codec = Codec(CodecConfig(width=32, encoder_blocks=2, decoder_blocks=2, latent=16, levels=3, codebook_size=32)).eval()
+    config = CodecConfig(width=32, encoder_blocks=2, decoder_blocks=2, latent=16, levels=3, codebook_size=32, bands=request.param)
+    codec = Codec(config).eval()
+    codec.decoder.leave.weight.data.normal_(std=0.2)
     for book in codec.quantizer.books():
         book.codes.normal_()
     codec.deviation.uniform_(0.01, 0.2)
