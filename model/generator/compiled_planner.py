@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from jamd.contract.units import PARTS
 from model.generator.events import ADVANCES, CONTEXT_WIDTH, FIELDS, PARTS_OFFSET, REST, TICKS
-from model.generator.planner import Planner, Sampling
+from model.generator.planner import Planner, Sampling, parts_of
 from model.layers import kernels as k
 from model.layers.compiled import BlockArrays, BlockWeights, Floats, Matrix, floats, step, zeros
 from model.layers.jit import KERNEL, PART
@@ -114,8 +114,8 @@ def _draw(s: Any, classes: int, noise: Any, temperature: float, top_p: float) ->
 
 
 @njit(**KERNEL)
-def _write(p: Any, s: Any, last: Any, contexts: Any, noise: Any, temperature: float, top_p: float, event: Any) -> None:
-    """The next event. `last` [6] is the one before, `contexts` [ADVANCES, width] of its beat and those after it."""
+def _write(p: Any, s: Any, last: Any, contexts: Any, may: Any, noise: Any, temperature: float, top_p: float, event: Any) -> None:
+    """The next event. `last` [6] is the one before, `contexts` [ADVANCES, width] and `may` [ADVANCES, parts] of its beat and the next."""
     z, low = s.z, F(-1e30)
     z[0] = s.blocks.normed[0]
     classes = p.advance.shape[0]
@@ -144,7 +144,7 @@ def _write(p: Any, s: Any, last: Any, contexts: Any, noise: Any, temperature: fl
     _logits(p.part_head, s, classes)
     some = False
     for i in range(_COUNT):
-        if context[0, PARTS_OFFSET + i] < 0.5:
+        if not may[event[0], i]:
             s.logits[0, i] = low
         else:
             some = True
@@ -221,9 +221,10 @@ class CompiledPlannerCore:
         _read(self.weights, self.state, self._event, np.ascontiguousarray(context[None]))
         self._highest = max(self._highest, self.length)
 
-    def write(self, last: list[int], contexts: Floats, sampling: Sampling) -> list[int]:
+    def write(self, last: list[int], contexts: Floats, sampling: Sampling, may: NDArray[np.bool_] | None = None) -> list[int]:
         self.rng.standard_exponential(out=self._noise, dtype=np.float32)
-        _write(self.weights, self.state, np.asarray(last), contexts, self._noise, sampling.temperature, sampling.top_p, self._event)
+        may = parts_of(contexts) if may is None else may
+        _write(self.weights, self.state, np.asarray(last), contexts, may, self._noise, sampling.temperature, sampling.top_p, self._event)
         return [int(value) for value in self._event]
 
 

@@ -195,6 +195,11 @@ class BeatContext:
             out[_OFFSET["wide"] : _OFFSET["wide"] + 2] = self.wide, 1.0
 
 
+def tempo_of(vector: NDArray[np.float32]) -> float:
+    """Beats a minute that a context vector tells."""
+    return float(120.0 * 2.0 ** vector[_OFFSET["tempo"]])
+
+
 def blank(vectors: NDArray[np.float32], name: str) -> None:
     """Leave a control out of context vectors, in place. Shape: [..., CONTEXT_WIDTH]."""
     vectors[..., _OFFSET[name] : _OFFSET[name] + _LAYOUT[name]] = 0.0

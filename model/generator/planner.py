@@ -18,7 +18,20 @@ from torch import Tensor, nn
 
 from jamd.contract.units import PARTS
 from model.config import PlannerConfig
-from model.generator.events import ADVANCES, CONTEXT_WIDTH, FIELDS, PARTS_OFFSET, REST, TICKS, ContextOf, PlannedNote, decode_event, is_far
+from model.generator.breath import HORN, Breath
+from model.generator.events import (
+    ADVANCES,
+    CONTEXT_WIDTH,
+    FIELDS,
+    PARTS_OFFSET,
+    REST,
+    TICKS,
+    ContextOf,
+    PlannedNote,
+    decode_event,
+    is_far,
+    tempo_of,
+)  # fmt: skip
 from model.generator.sampling import sample
 from model.layers.transformer import Transformer, TransformerState
 
@@ -141,12 +154,13 @@ class PlannerCore(Protocol):
     def read(self, event: list[int], context: NDArray[np.float32]) -> None:
         """Read an event. Shape: context [CONTEXT_WIDTH] of its beat."""
 
-    def write(self, last: list[int], contexts: NDArray[np.float32], sampling: Sampling) -> list[int]:
+    def write(self, last: list[int], contexts: NDArray[np.float32], sampling: Sampling, may: NDArray[np.bool_] | None = None) -> list[int]:
         """Draw the next event from what was read last.
 
         Args:
             last: the event before, for what cannot follow it.
             contexts: of its beat and those after it, [ADVANCES, CONTEXT_WIDTH].
+            may: the parts that may play in each of these beats, [ADVANCES, parts]; None: those that the contexts say.
         """
 
 
@@ -185,13 +199,14 @@ class TorchPlannerCore:
         self._hidden = self.planner.transformer.step(x, self._state)
 
     @torch.no_grad()
-    def write(self, last: list[int], contexts: NDArray[np.float32], sampling: Sampling) -> list[int]:
+    def write(self, last: list[int], contexts: NDArray[np.float32], sampling: Sampling, may: NDArray[np.bool_] | None = None) -> list[int]:
         planner, z = self.planner, self._hidden
         assert z is not None
+        may = parts_of(contexts) if may is None else may
         event: list[int] = []
         for index, name in enumerate(_NAMES):
             logits = planner.heads[name](z)[0, 0].float()
-            _forbid(logits, index, event, last, contexts)
+            _forbid(logits, index, event, last, may)
             event.append(int(sample(logits, self.generator, sampling.temperature, sampling.top_p)))
             z = z + planner.embedding(name).weight[event[-1]]
             if index == 0:
@@ -199,8 +214,13 @@ class TorchPlannerCore:
         return event
 
 
-def _forbid(logits: Tensor, index: int, event: list[int], last: list[int], contexts: NDArray[np.float32]) -> None:
-    """Mask what cannot follow: earlier times, parts that are off, an order that the events never have."""
+def parts_of(contexts: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The parts that are told to play. Shape: [..., CONTEXT_WIDTH] to [..., parts]."""
+    return contexts[..., PARTS_OFFSET : PARTS_OFFSET + len(PARTS)] > 0.5
+
+
+def _forbid(logits: Tensor, index: int, event: list[int], last: list[int], may: NDArray[np.bool_]) -> None:
+    """Mask what cannot follow: earlier times, parts that are off or rest, an order that the events never have."""
     low = float("-inf")
     same_time = index > 1 and event[0] == 0 and event[1] == last[1]
     if index == 0 and last[1] == TICKS - 1 and last[2] == REST - 1:
@@ -208,8 +228,7 @@ def _forbid(logits: Tensor, index: int, event: list[int], last: list[int], conte
     elif index == 1 and event[0] == 0:
         logits[: last[1] + (last[2] >= REST - 1 and last[3] >= 127)] = low
     elif index == 2:
-        parts = contexts[event[0], PARTS_OFFSET : PARTS_OFFSET + len(PARTS)] > 0.5
-        allowed = torch.tensor([*parts.tolist(), True])
+        allowed = torch.tensor([*may[event[0]].tolist(), True])
         if event[0] < ADVANCES - 1:
             allowed[REST] = not bool(allowed[:REST].any())
         if same_time and last[2] < REST:
@@ -230,6 +249,8 @@ class PlanStream:
     Where a knob is turned far, the feel is another one (`is_far`), or a part comes back after a long rest, the planner forgets what it
     has played, from the next beat on: that was played under other orders, and is stronger than an order. One beat of it is enough to hold a
     band where it was (`evaluate`, kinds `turns` and `feels`).
+
+    A horn that has played for longer than a breath lasts is silent for a moment (`Breath`); the planner is not told, it has to wait.
 
     Args:
         core: a fresh stream of the planner.
@@ -259,6 +280,7 @@ class PlanStream:
         """Beat from which everything before is to be forgotten."""
         self._ready = False
         self._contexts: dict[int, NDArray[np.float32]] = {}
+        self._breath = Breath()
 
     def set_style(self, style: NDArray[np.float32] | None) -> None:
         """For the events that are written from now on. Shape: [style width], unit length."""
@@ -301,13 +323,17 @@ class PlanStream:
         del self._events[keep:]
         del self.notes[self._note_counts[keep - 1] if keep else self._kept :]
         del self._note_counts[keep:]
+        self._breath = Breath()
+        for event, whole in self._events:
+            if event[2] == HORN:
+                self._hear(decode_event(event, whole))
         # the start and all events but the last have been read; the last is read again by `_advance`
         self.core.rewind(self._dropped - self._base + keep)
         self._ready = False
 
     def _comes_back(self, beat: int) -> bool:
         """Whether a part is on that has been off for so long that the band would go on without it."""
-        on = self.context(beat)[PARTS_OFFSET : PARTS_OFFSET + len(PARTS)] > 0.5
+        on = parts_of(self.context(beat))
         return bool((on & (beat - self._on_until > ABSENT)).any())
 
     def forget(self, beat: float) -> None:
@@ -343,8 +369,11 @@ class PlanStream:
         last, beat = self._events[-1] if self._events else ([0, 0, 0, -1, 0, 0], self.first_beat)
         if self._told is None:
             self._told = self.context(beat)
-        self._on_until[self.context(beat)[PARTS_OFFSET : PARTS_OFFSET + len(PARTS)] > 0.5] = beat
-        event = self.core.write(last, np.stack([self.context(beat + ahead) for ahead in range(ADVANCES)]), self._sampling(beat))
+        contexts = np.stack([self.context(beat + ahead) for ahead in range(ADVANCES)])
+        may = parts_of(contexts)
+        self._on_until[may[0]] = beat
+        may[self._breath.rests(beat, ADVANCES), HORN] = False
+        event = self.core.write(last, contexts, self._sampling(beat), may)
         beat += event[0]
         if self._forget_at is not None and beat >= self._forget_at:
             self._begin_anew(self._forget_at)
@@ -353,8 +382,13 @@ class PlanStream:
         note = decode_event(event, beat)
         if note is not None:
             self.notes.append(note)
+            self._hear(note)
         self._note_counts.append(len(self.notes))
         self.core.read(event, self.context(beat))
+
+    def _hear(self, note: PlannedNote | None) -> None:
+        if note is not None:
+            self._breath.hear(note, 60.0 / tempo_of(self.context(int(note.beat))))
 
     def _sampling(self, beat: int) -> Sampling:
         """Where nothing has been played yet, one odd note would set what follows: it is drawn with more care."""

@@ -19,9 +19,8 @@ from jamd.contract.units import FRAME_SAMPLES, PARTS
 from model.conditioning import Floats
 from model.corpus.songs import make_chart
 from model.generator.clip import ClipRender, ClipRequest, frames_of_bars
-from model.generator.events import PARTS_OFFSET
 from model.generator.models import Models
-from model.generator.planner import PlannerCore, Sampling
+from model.generator.planner import PlannerCore, Sampling, parts_of
 from model.generator.player import HISTORY
 from model.generator.voice import Voice
 from model.training.planner import PlannerPiece
@@ -66,7 +65,7 @@ class ReplayPiece:
     @property
     def line_up(self) -> tuple[bool, ...]:
         """Who plays, in the order of PARTS."""
-        return tuple(bool(on) for on in self.contexts[0, PARTS_OFFSET : PARTS_OFFSET + len(PARTS)] > 0.5)
+        return tuple(bool(on) for on in parts_of(self.contexts[0]))
 
     def planner_piece(self) -> PlannerPiece:
         return PlannerPiece(self.events, np.arange(len(self.events)), self.contexts)
@@ -126,8 +125,8 @@ class _KeptPlan:
         self.rows.append((list(event), context.copy()))
         self._core.read(event, context)
 
-    def write(self, last: list[int], contexts: NDArray[np.float32], sampling: Sampling) -> list[int]:
-        return self._core.write(last, contexts, sampling)
+    def write(self, last: list[int], contexts: NDArray[np.float32], sampling: Sampling, may: NDArray[np.bool_] | None = None) -> list[int]:
+        return self._core.write(last, contexts, sampling, may)
 
 
 def play_piece(models: Models, seed: int) -> ReplayPiece:
