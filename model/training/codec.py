@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--preset", default="small", choices=sorted(CODEC))
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, default=96, help="model frames a crop")
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--rate", type=float, default=5e-4, help="highest learning rate of Muon")
     parser.add_argument("--warm-up", type=int, default=60, help="steps without quantisation")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--start-from", type=Path, help="weights to begin with")
@@ -125,10 +125,7 @@ def main() -> None:
     discriminator = Discriminator().to(device)
     against = torch.optim.AdamW(discriminator.parameters(), lr=options.rate * 0.5, betas=(0.8, 0.99))
     print(f"{sum(p.numel() for p in codec.parameters()) / 1e6:.2f} M parameters", flush=True)
-    inner = [w for name, w in codec.named_parameters() if w.requires_grad and ".blocks." in name and w.dim() == 2]
-    chosen = {id(w) for w in inner}
-    outer = [w for w in codec.parameters() if w.requires_grad and id(w) not in chosen]
-    optimiser = MuonAdamW(inner, outer, options.rate, betas=(0.8, 0.99), weight_decay=1e-3)
+    optimiser = MuonAdamW.of(codec, lambda name: ".blocks." in name, options.rate, betas=(0.8, 0.99), weight_decay=1e-3)
     skip = 16 * FRAME_SAMPLES
 
     def losses(audio: Tensor, keep: Tensor) -> tuple[Tensor, dict[str, float]]:

@@ -35,6 +35,16 @@ class MuonAdamW(torch.optim.Optimizer):
         super().__init__([*self.muon.param_groups, *self.adam.param_groups], {})
         self._share()
 
+    @classmethod
+    def of(
+        cls, network: nn.Module, inside: Callable[[str], bool], rate: float, betas: tuple[float, float], weight_decay: float
+    ) -> MuonAdamW:
+        """For all that is trained in a network; Muon moves the matrices whose names are `inside`."""
+        named = [(name, weight) for name, weight in network.named_parameters() if weight.requires_grad]
+        matrices = [weight for name, weight in named if weight.ndim == 2 and inside(name)]
+        others = [weight for name, weight in named if weight.ndim != 2 or not inside(name)]
+        return cls(matrices, others, rate, betas, weight_decay)
+
     def _share(self) -> None:
         self.muon.state = self.adam.state = self.state
         self.muon.param_groups, self.adam.param_groups = self.param_groups[: self._first], self.param_groups[self._first :]

@@ -231,9 +231,9 @@ def stacked(items: Sequence[Item]) -> tuple[Tensor, Tensor, Tensor]:
     return torch.from_numpy(np.stack(events)), torch.from_numpy(np.stack(contexts)), torch.from_numpy(np.stack(each))
 
 
-def _inside(name: str, value: Tensor) -> bool:
-    """Whether a parameter is a matrix between activations."""
-    return value.ndim == 2 and (name.startswith("transformer.") or (name.startswith("heads.") and ".up." in name))
+def _inside(name: str) -> bool:
+    """Whether a matrix of this name lies between activations."""
+    return name.startswith("transformer.") or (name.startswith("heads.") and ".up." in name)
 
 
 def main() -> None:
@@ -283,9 +283,7 @@ def main() -> None:
     while len(pieces) < 64:
         take(wait=True)
     valid, valid_medleys = ([styled(make(seed)) for seed in seeds] for seeds in (VALID_SEEDS, VALID_MEDLEYS))
-    named = list(planner.named_parameters())
-    inner, outer = ([value for name, value in named if _inside(name, value) is wanted] for wanted in (True, False))
-    optimiser = MuonAdamW(inner, outer, options.rate, betas=(0.9, 0.98), weight_decay=0.02)
+    optimiser = MuonAdamW.of(planner, _inside, options.rate, betas=(0.9, 0.98), weight_decay=0.02)
 
     def loss_of(items: list[Item]) -> tuple[Tensor, dict[str, float]]:
         events, contexts, styles = (tensor.to(device) for tensor in stacked(items))

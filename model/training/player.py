@@ -23,6 +23,7 @@ from model.conditioning import GROUPS, Controls, drop_groups, roll
 from model.config import PLAYER
 from model.generator.player import HISTORY, Player
 from model.training.loop import Budget, Loop, mixed
+from model.training.muon import MuonAdamW
 from model.training.store import Store, StoredPiece
 from model.training.tokens import load_codec
 
@@ -80,6 +81,11 @@ def drop(item: Item, rng: np.random.Generator) -> None:
         drop_groups(controls, [name for name in GROUPS if rng.random() < 0.1])
 
 
+def _inside(name: str) -> bool:
+    """Whether a matrix of this name lies between activations."""
+    return name.startswith(("transformer.", "head.hidden.", "head.up.", "head.down."))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("store", type=Path)
@@ -89,7 +95,7 @@ def main() -> None:
     parser.add_argument("--preset", default="small", choices=sorted(PLAYER))
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--steps", type=int, default=0, help="model frames a crop; 0: the window")
-    parser.add_argument("--rate", type=float, default=1.2e-3)
+    parser.add_argument("--rate", type=float, default=8e-4, help="highest learning rate of Muon")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--start-from", type=Path, help="weights to begin with")
     parser.add_argument("--compile", action="store_true", help="by torch.compile: a minute to begin with, then faster")
@@ -114,13 +120,7 @@ def main() -> None:
     steps = options.steps or player.config.window
     levels = player.config.levels
     store = Store(options.store)
-    decay = [p for p in player.parameters() if p.ndim >= 2]
-    plain = [p for p in player.parameters() if p.ndim < 2]
-    optimiser = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}],
-        lr=options.rate,
-        betas=(0.9, 0.97),
-    )
+    optimiser = MuonAdamW.of(player, _inside, options.rate, betas=(0.9, 0.97), weight_decay=0.02)
 
     def usable(valid: bool) -> list[StoredPiece]:
         return [p for p in store.pieces(valid=valid) if p.has_codes and len(p.codes) > steps + 2]

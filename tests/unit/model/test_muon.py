@@ -14,9 +14,7 @@ from model.training.muon import ADAM_SCALE, MuonAdamW
 def _made() -> tuple[nn.Sequential, MuonAdamW]:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 2))
-    matrix = module[2].weight
-    others = [value for value in module.parameters() if value is not matrix]
-    return module, MuonAdamW([matrix], others, 0.01, (0.9, 0.98), 0.02)  # type: ignore[list-item]
+    return module, MuonAdamW.of(module, lambda name: name.startswith("2."), 0.01, (0.9, 0.98), 0.02)
 
 
 def _loss(module: nn.Module, number: int) -> torch.Tensor:
