@@ -325,7 +325,7 @@ class PlanStream:
         del self._note_counts[keep:]
         self._breath = Breath()
         for event, whole in self._events:
-            if event[2] == HORN:
+            if event[2] == HORN and whole in self._contexts:  # what is older is forgotten, and longer ago than a breath
                 self._hear(decode_event(event, whole))
         # the start and all events but the last have been read; the last is read again by `_advance`
         self.core.rewind(self._dropped - self._base + keep)
