@@ -324,9 +324,9 @@ class PlanStream:
         del self.notes[self._note_counts[keep - 1] if keep else self._kept :]
         del self._note_counts[keep:]
         self._breath = Breath()
-        for event, whole in self._events:
-            if event[2] == HORN and whole in self._contexts:  # what is older is forgotten, and longer ago than a breath
-                self._hear(decode_event(event, whole))
+        for event, at in self._events:
+            if event[2] == HORN and at >= whole - 32:
+                self._hear(decode_event(event, at))
         # the start and all events but the last have been read; the last is read again by `_advance`
         self.core.rewind(self._dropped - self._base + keep)
         self._ready = False
