@@ -33,6 +33,8 @@ from jamd.contract.steady import SteadyChannel
 STOP_S = 5.0
 MAX_RESTARTS = 5
 START_S = 120.0
+SAID = 1
+"""Exit status of a process that has written on its standard error why it ends."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,10 @@ class Supervisor:
     def run(self) -> int:
         """Until a signal or a failure; returns the exit status.
 
+        A process that ends with 1 at its first start has said why, and nothing is added.
+
         Raises:
-            FailureError: the start failed; its child has said why.
+            FailureError: a process ended otherwise, or again and again.
         """
         check_audio(self.options.audio)
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -100,6 +104,8 @@ class Supervisor:
         try:
             self._start("control")
             channel = self._connect()
+            if channel is None:
+                return SAID
             self._start("audio")
             self._start("engine")
             return self._watch(channel)
@@ -114,11 +120,15 @@ class Supervisor:
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
-    def _connect(self) -> SteadyChannel:
+    def _connect(self) -> SteadyChannel | None:
+        """The channel to control; None where control has said why there is none."""
         deadline = time.monotonic() + START_S
         while True:
-            if self._children["control"].poll() is not None:
-                raise FailureError("the control process did not start")
+            status = self._children["control"].poll()
+            if status == SAID:
+                return None
+            if status is not None:
+                raise FailureError(f"the control process ended with status {status}")
             try:
                 return SteadyChannel(self._socket, "supervisor", watch_parent=False, timeout=0.2)
             except ChannelClosed:
@@ -138,7 +148,9 @@ class Supervisor:
                 status = child.poll()
                 if status is None:
                     continue
-                if not self._was_ready and (role != "engine" or status == 1):
+                if not self._was_ready and status == SAID:
+                    return SAID
+                if not self._was_ready and role != "engine":
                     raise FailureError(f"the {role} process ended with status {status}")
                 self._restart(role, status)
         return 0

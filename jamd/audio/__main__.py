@@ -154,7 +154,7 @@ def serve(channel: SteadyChannel, output: Output, clips: ClipTable, take: Take, 
             if changed or (line and not changed):
                 channel.send(m.Connections(pairs=output.wanted))
         elif output.fault is not None:
-            channel.send(m.AudioFault(message=output.fault))
+            channel.send(m.AudioFault(message=output.fault, said=True))
             print(f"jamd: {output.fault}", file=sys.stderr, flush=True)
             return 1
 

@@ -109,6 +109,9 @@ class Control:
         else:
             if isinstance(message, m.EngineReady):
                 self._engine = message
+            if isinstance(message, m.AudioFault | m.EngineError) and message.said:
+                self.osc.log(message.message)
+                return
             try:
                 self.session.take(message)
             except Exception as error:  # what follows from it is done all the same

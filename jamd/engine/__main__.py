@@ -58,7 +58,7 @@ def main() -> int:
         return 0
     except JamdError as error:
         try:
-            channel.send(m.EngineError(code=error.code, message=str(error)))
+            channel.send(m.EngineError(code=error.code, message=str(error), said=True))
         except ChannelClosed:
             pass
         print(f"jamd: {error}", file=sys.stderr)

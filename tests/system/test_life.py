@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import uuid
@@ -16,7 +17,7 @@ import pytest
 import soundfile
 
 from tests.conftest import wait_until
-from tests.system.conftest import Daemon
+from tests.system.conftest import Daemon, free_port
 
 
 def test_file_output_behaves_like_jack(tmp_path: Path, shared_memory_is_clean: None, launch: Callable[[str], Daemon]) -> None:
@@ -72,6 +73,8 @@ def test_no_server_says_how_to_get_one(tmp_path: Path, shared_memory_is_clean: N
         (["run", "--audio", "file:/nowhere/x.wav"], 1, "no folder"),
         (["run", "--osc", "nonsense"], 2, "HOST:PORT"),
         (["run", "--config", "/nowhere.toml"], 2, "no configuration file"),
+        (["run", "--audio", "null", "--osc", "127.0.0.1:{free}", "--model", "grand"], 1, "no weights for model 'grand'"),
+        (["run", "--audio", "null", "--osc", "127.0.0.1:{taken}"], 1, "Address already in use"),
         (["render"], 2, "--out"),
         (["render", "--out", "x.wav", "--chart", "| Dm7 | H7 |"], 2, "character 9: | Dm7 | -->H7 |"),
         (["render", "--out", "x.wav", "--tempo", "10"], 2, "outside 40..320"),
@@ -84,10 +87,13 @@ def test_no_server_says_how_to_get_one(tmp_path: Path, shared_memory_is_clean: N
     ],
 )
 def test_errors_are_one_line(words: list[str], status: int, says: str, tmp_path: Path) -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "jamd", *words], capture_output=True, text=True, timeout=120, cwd=tmp_path,
-        env=os.environ | {"JAMD_HOME": str(tmp_path)},
-    )  # fmt: skip
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        words = [word.format(taken=taken.getsockname()[1], free=free_port()) if "{" in word else word for word in words]
+        result = subprocess.run(
+            [sys.executable, "-m", "jamd", *words], capture_output=True, text=True, timeout=120, cwd=tmp_path,
+            env=os.environ | {"JAMD_HOME": str(tmp_path)},
+        )  # fmt: skip
     assert result.returncode == status, result.stderr
     assert result.stderr.startswith("jamd: ")
     assert says in result.stderr

@@ -78,6 +78,8 @@ class ClipAttached(Message, frozen=True):
 
 class AudioFault(Message, frozen=True):
     message: str
+    said: bool = False
+    """The process has written it on its own standard error, since it ends."""
 
 
 AudioMessage = (

@@ -218,6 +218,8 @@ class AdapterEvent(Message, frozen=True):
 class EngineError(Message, frozen=True):
     code: str
     message: str
+    said: bool = False
+    """The process has written it on its own standard error, since it ends."""
 
 
 EngineMessage = (
