@@ -20,7 +20,8 @@ from jamd.contract.errors import ChartError
 
 MUSIC_PREFIX: Final = "1r34LbKcu7"
 BLOCK: Final = 50
-LINK: Final = re.compile(r"ireal(?:b|book)://[^\"'<>\n]+")
+LINK: Final = re.compile(r"(?<=')ireal(?:b|book)://[^\"'<>\n]+(?=')|ireal(?:b|book)://[^\"<>\n]+")
+"""Quoted by apostrophes in a page, or as it stands: encoders leave apostrophes of titles as they are."""
 
 _METRES: Final = {
     "44": (4, 4), "22": (4, 4), "12": (4, 4), "24": (4, 2),
@@ -36,7 +37,7 @@ _TOKENS: Final = re.compile(
     r"|N(?P<ending>\d)"
     r"|(?P<line>[|\[\]{}Z])"
     r"|(?P<chord>[A-GW][b#]?(?:\*[^*]*\*|sus|alt|add|[-+^ohø#b\d])*(?:/[A-G][b#]?)?)"
-    r"|(?P<mark>[xrnpSQUYfsl,\" ])",
+    r"|(?P<mark>[xrnpSQUYfsl,\"\s])",
 )
 _JUMP: Final = re.compile(r"D\.?\s?([CS])\.?\s*(?:$|al\b(?:\s*(\d)(?:st|nd|rd|th)\s+end)?)", re.IGNORECASE)
 _TIMES: Final = re.compile(r"(\d+)\s*x", re.IGNORECASE)

@@ -31,17 +31,20 @@ IMMEDIATELY: Final = 1
 EPOCH: Final = 2_208_988_800
 """Seconds from 1900, where time tags begin, to 1970."""
 _TAGS: Final = b"ifsbhdtTFNrm[]"
+_BYTES: Final = dict.fromkeys(b"ifrmsb", 4) | dict.fromkeys(b"hdt", 8)
+"""The fewest that a value of each type takes."""
 _TIME: Final = struct.Struct(">Q")
 _SIZE: Final = struct.Struct(">i")
 
 
 @dataclass(frozen=True)
 class OscMessage:
-    """One message of a packet. `delay` in seconds until its time tag; 0: now."""
+    """One message of a packet. `delay` in seconds until its time tag, 0: now; `due`: that time, in seconds since 1970."""
 
     address: str
     arguments: tuple[Any, ...]
     delay: float = 0.0
+    due: float = 0.0
 
 
 def read_packet(data: bytes, now: float | None = None) -> list[OscMessage]:
@@ -65,47 +68,50 @@ def _again(data: bytes) -> OscMessage:
     """A short message: pads and knobs send the same ones again and again, and what is launched must not wait for the parser."""
     if len(data) % 4:
         raise _malformed("not an OSC message or bundle")
-    return _message(data, 0.0)
+    return _message(data)
 
 
 def _malformed(reason: str) -> MessageError:
     return MessageError(f"malformed packet: {reason}", code="malformed")
 
 
-def _read(data: bytes, now: float, delay: float, depth: int, out: list[OscMessage]) -> None:
+def _read(data: bytes, now: float, due: float, depth: int, out: list[OscMessage]) -> None:
     if len(data) % 4 or data[:1] not in (b"/", b"#"):
         raise _malformed("not an OSC message or bundle")
     if data[:1] == b"/":
         if len(out) >= MOST:
             raise _malformed(f"more than {MOST} messages in a bundle")
-        out.append(_message(data, delay))
+        out.append(_message(data, max(due - now, 0.0), due))
         return
     if data[:8] != b"#bundle\0" or len(data) < 16:
         raise _malformed("not an OSC message or bundle")
     if depth >= DEEPEST:
         raise _malformed(f"bundles more than {DEEPEST} deep")
     (tag,) = _TIME.unpack_from(data, 8)
-    delay = 0.0 if tag == IMMEDIATELY else max(tag / (1 << 32) - EPOCH - now, 0.0)
+    due = 0.0 if tag == IMMEDIATELY else tag / (1 << 32) - EPOCH
     place = 16
     while place < len(data):
         (size,) = _SIZE.unpack_from(data, place)
         place += 4
         if size <= 0 or place + size > len(data):
             raise _malformed("an element that does not lie in its bundle")
-        _read(data[place : place + size], now, delay, depth + 1, out)
+        _read(data[place : place + size], now, due, depth + 1, out)
         place += size
 
 
-def _message(data: bytes, delay: float) -> OscMessage:
-    """One message; its type tags are looked at first, for the parser passes over those that it does not know."""
+def _message(data: bytes, delay: float = 0.0, due: float = 0.0) -> OscMessage:
+    """One message; its type tags are looked at first, for the parser passes over unknown ones and missing values."""
     begin = (data.find(b"\0") & ~3) + 4
     if data[begin : begin + 1] == b",":
-        tags = data[begin + 1 : max(data.find(b"\0", begin), begin + 1)]
+        end = max(data.find(b"\0", begin), begin + 1)
+        tags = data[begin + 1 : end]
         if len(tags) > MOST_ARGUMENTS or tags.translate(None, _TAGS):
             raise _malformed("type tags that are unknown, or too many")
+        if len(data) - ((end & ~3) + 4) < sum(_BYTES.get(tag, 0) for tag in tags):
+            raise _malformed("fewer values than type tags")
     try:
         message = Message(data)
-        return OscMessage(message.address, tuple(message.params), delay)
+        return OscMessage(message.address, tuple(message.params), delay, due)
     except ParseError as error:
         raise _malformed(str(error.args[0]) if error.args else "a message that cannot be read") from error
     except Exception as error:  # the parser meets whatever bytes come; none of them may stop the daemon

@@ -7,7 +7,9 @@ import argparse
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
+from types import TracebackType
 from typing import Protocol
 
 import msgspec
@@ -70,6 +72,7 @@ def main() -> int:
     output: Output | None = None
     clips = ClipTable(memory)
     take: Take | None = None
+    orderly = False
     try:
         channel = SteadyChannel(options.socket, "audio")
         output, block, ports = open_output(options.audio, memory, config)
@@ -79,8 +82,11 @@ def main() -> int:
         wait_for_playing(memory, output, begin)
         backend = options.audio.split(":")[0]
         channel.send(m.AudioReady(backend=backend, rate=SAMPLE_RATE, block=block, ports=ports))
-        return serve(channel, output, clips, take, backend)
+        status = serve(channel, output, clips, take, backend)
+        orderly = status == 0
+        return status
     except ChannelClosed:
+        orderly = True
         return 0
     except JamdError as error:
         print(f"jamd: {error}", file=sys.stderr, flush=True)
@@ -90,7 +96,8 @@ def main() -> int:
             take.close()
         if output is not None:
             output.close()
-        clips.tidy(everything=True)
+        if orderly:  # else the process that follows takes the clips over
+            clips.tidy(everything=True)
         memory.close()
 
 
@@ -131,32 +138,66 @@ def handle(message: m.Message, channel: SteadyChannel, output: Output, clips: Cl
             take.handle(message)
 
 
+class Complaints:
+    """Faults of one turn that must not end the music: each kind is told once."""
+
+    def __init__(self, channel: SteadyChannel) -> None:
+        self._channel = channel
+        self._said: set[str] = set()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        if not isinstance(error, Exception) or isinstance(error, ChannelClosed):
+            return False
+        place = traceback.extract_tb(trace)[-1]
+        line = " ".join(f"audio: {type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})".split())
+        if line not in self._said:
+            self._said.add(line)
+            self._channel.send(m.AudioFault(message=line))
+        return True
+
+
 def serve(channel: SteadyChannel, output: Output, clips: ClipTable, take: Take, backend: str) -> int:
     """Clips, connections and takes, until told to stop or the output fails."""
+    complaints = Complaints(channel)
     while True:
         for message in channel.receive(timeout=POLL_S):
             if isinstance(message, m.Shutdown):
                 return 0
-            handle(message, channel, output, clips, take)
-        for copy in clips.ready():
-            if copy.error:
-                channel.send(m.AudioFault(message=f"slot {copy.slot + 1} cannot be stretched: {copy.error}"))
-            else:
-                channel.send(m.ClipAttached(slot=copy.slot, name="", frames=copy.frames, waits=copy.waits))
-        clips.tidy()
-        take.poll()
+            with complaints:
+                handle(message, channel, output, clips, take)
+        with complaints:
+            _look_after(channel, clips)
+        with complaints:
+            take.poll()
         if isinstance(output, SteadyJackOutput):
-            line, changed = output.poll()
-            if line:
-                channel.send(m.AudioFault(message=line))
-                if line.startswith("the JACK server is back"):
-                    channel.send(m.AudioReady(backend=backend, rate=SAMPLE_RATE, block=output.block, ports=output.ports))
-            if changed or (line and not changed):
-                channel.send(m.Connections(pairs=output.wanted))
+            with complaints:
+                _look_after_jack(channel, output, backend)
         elif output.fault is not None:
             channel.send(m.AudioFault(message=output.fault, said=True))
             print(f"jamd: {output.fault}", file=sys.stderr, flush=True)
             return 1
+
+
+def _look_after(channel: SteadyChannel, clips: ClipTable) -> None:
+    for copy in clips.ready():
+        if copy.error:
+            channel.send(m.AudioFault(message=f"slot {copy.slot + 1} cannot be stretched: {copy.error}"))
+        else:
+            channel.send(m.ClipAttached(slot=copy.slot, name="", frames=copy.frames, waits=copy.waits))
+    clips.tidy()
+
+
+def _look_after_jack(channel: SteadyChannel, output: SteadyJackOutput, backend: str) -> None:
+    line, changed = output.poll()
+    if line:
+        channel.send(m.AudioFault(message=line))
+        if line.startswith("the JACK server is back"):
+            channel.send(m.AudioReady(backend=backend, rate=SAMPLE_RATE, block=output.block, ports=output.ports))
+    if changed or line:
+        channel.send(m.Connections(pairs=output.wanted))
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ class ClipTable:
         out = []
         for slot, clip in self._clips.items():
             if clip.wanted == clip.made.frames and clip.stretching is None:
-                out.append(Stretched(slot, clip.wanted, self._row(slot)[SlotWord.NEXT_POINTER] != 0))
+                out.append(Stretched(slot, clip.wanted, bool(self._row(slot)[SlotWord.NEXT_POINTER] != 0)))
                 clip.wanted = 0
             if clip.stretching is None or not clip.stretching.done():
                 continue

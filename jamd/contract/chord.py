@@ -30,26 +30,26 @@ _NOTE: Final = re.compile(r"[A-G](?:bb(?!\d)|##|[b#𝄪𝄫])?")
 _NO_CHORD: Final = re.compile(r"[Nn]\.?[Cc]\.?")
 _BASS: Final = re.compile(r"/(?:[A-Lac-ln-z][^/]*)?$")
 
-_MAJ: Final = r"(?:major|maj|Maj|MAJ|Ma|ma(?!dd|ug|lt)|M(?![iI]))"
+_MAJ: Final = r"(?:major|maj|Maj|MAJ|Ma|MA(?!DD|UG|LT)|ma(?!dd|ug|lt)|M(?![iI]))"
 _TRIANGLE: Final = r"(?:[Δ∆△^]|j)"
 _HEADS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("half", re.compile(r"[øØ⌀∅]|half-?dim|h(?!alf)")),
-    ("diminished", re.compile(r"diminished|dim|[°º˚o](?!mit)")),
+    ("diminished", re.compile(r"diminished|dim|Dim|DIM|[°º˚o](?!mit)")),
     ("triangle", re.compile(_TRIANGLE)),
     ("major", re.compile(_MAJ)),
     ("minor", re.compile(r"minor|min|Min|MIN|mi|Mi|MI|m|-")),
-    ("augmented", re.compile(r"augmented|aug|\+")),
+    ("augmented", re.compile(r"augmented|aug|Aug|AUG|\+")),
     ("dominant", re.compile(r"dom")),
 )
 _NUMBER: Final = re.compile(r"6/?9|6|7|9|11|13|5|4|2")
 _MAJOR_SEVENTH: Final = re.compile(rf"(?:{_TRIANGLE}|{_MAJ})(7|9|11|13)?|#7")
-_SUS: Final = re.compile(r"sus(?:2/?4|4/?2|4|2)?")
-_ALTERED: Final = re.compile(r"alt(?:ered)?")
-_ADD: Final = re.compile(r"add([#b+-]?)(2|3|4|6|9|11|13)")
+_SUS: Final = re.compile(r"(?:sus|Sus|SUS)(?:2/?4|4/?2|4|2)?")
+_ALTERED: Final = re.compile(r"alt(?:ered)?|Alt|ALT")
+_ADD: Final = re.compile(r"(?:add|Add|ADD)([#b+-]?)(2|3|4|6|9|11|13)")
 _OMIT: Final = re.compile(r"(?:no|omit)(3|5)")
 _ALTERATION: Final = re.compile(r"([#b+-])(5|9|11|13|6|4|2)")
 _TENSION: Final = re.compile(r"6/?9|6|7|9|11|13")
-_AUGMENTED_FIFTH: Final = re.compile(r"\+|aug")
+_AUGMENTED_FIFTH: Final = re.compile(r"\+|aug|Aug|AUG")
 _FILLER: Final = re.compile(r"[(),\s]|/(?=[\dmMΔ∆△^])")
 
 _DEGREES: Final = {2: 2, 3: 4, 4: 5, 5: 7, 6: 9, 9: 2, 11: 5, 13: 9}
@@ -352,11 +352,13 @@ def _read_quality(text: str, fail: int, whole: str) -> _Quality:
     depth = 0
     while place < len(text):
         if match := _FILLER.match(text, place):
+            if depth == 0 and match.group() not in "()/":
+                raise ChartError("a space or a comma inside a chord", whole, fail + place)
             depth += {"(": 1, ")": -1}.get(match.group(), 0)
             if depth not in (0, 1) or (depth == 0 and match.group() != ")" and match.group() != "/"):
                 raise ChartError("a parenthesis does not match", whole, fail + place)
         elif match := _SUS.match(text, place):
-            quality.sus |= ({2} if "2" in match.group() else set()) | ({5} if match.group() != "sus2" else set())
+            quality.sus |= ({2} if "2" in match.group() else set()) | ({5} if match.group().lower() != "sus2" else set())
         elif match := _ALTERED.match(text, place):
             quality.altered = True
             if not quality.extension:

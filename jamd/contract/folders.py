@@ -49,6 +49,8 @@ def _check(name: str, suffixes: Sequence[str]) -> None:
         raise MessageError("a file name is empty", code="file")
     if name.startswith("/"):
         raise _refused(name, "is an absolute path")
+    if name.startswith("~/"):
+        raise _refused(name, "begins with ~, which is a home folder elsewhere")
     for character in name:
         if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _DIRECTIONS:
             raise _refused(name, "holds a control character")

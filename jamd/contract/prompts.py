@@ -6,6 +6,8 @@ import math
 import re
 from collections.abc import Sequence
 
+from jamd.contract.errors import MessageError
+
 
 def read_prompts(text: str) -> list[tuple[str, float]]:
     """Prompts and their weights from `tender ballad:0.7 | rhodes trio:0.3`; a weight that is not written is 1.
@@ -25,6 +27,16 @@ def read_prompts(text: str) -> list[tuple[str, float]]:
         if words and math.isfinite(value):
             out.append((words, value))
     return out
+
+
+def check_prompts(text: str) -> None:
+    """
+    Raises:
+        MessageError: code `style`: there are prompts, and none of them has any weight.
+    """
+    prompts = read_prompts(text)
+    if prompts and not any(weight for _, weight in prompts):
+        raise MessageError("all weights of the style are zero", code="style")
 
 
 def write_prompts(prompts: Sequence[tuple[str, float]]) -> str:

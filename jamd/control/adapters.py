@@ -170,5 +170,4 @@ class Adapters(Desk):
     def value(self, action: str, which: Any) -> Any:
         if action == "strength":
             return self.state.adapter_strength
-        playing = self.state.adapters or [(BASE, 1.0)]
-        return tuple(each for pair in playing for each in pair) if action == "blend" else playing[0][0]
+        return tuple(each for pair in self.state.adapters or [(BASE, 1.0)] for each in pair)

@@ -10,7 +10,7 @@ from jamd.contract.chart import parse_chord
 from jamd.contract.clock import Clock
 from jamd.contract.layout import GATE, AudioOp
 from jamd.contract.parameters import PARAMETER_BY_NAME
-from jamd.contract.prompts import write_prompts
+from jamd.contract.prompts import check_prompts, write_prompts
 from jamd.control.desk import ALWAYS, Desk
 
 RING_OUT = 4800
@@ -227,6 +227,7 @@ class Band(Desk):
             prompts = [text, *(one for one in more if isinstance(one, str))]
             weights = [one for one in more if not isinstance(one, str)]
             text = write_prompts(list(zip(prompts, [*weights, 1.0][: len(prompts)], strict=True)))
+        check_prompts(text)
         self.state.style = text
         self.send("engine", m.SetStyle(text=text))
 

@@ -18,6 +18,7 @@ from jamd.contract.errors import JamdError, MessageError
 from jamd.contract.folders import inside
 from jamd.contract.layout import AudioOp, SlotState
 from jamd.contract.memory import unlink_shared
+from jamd.contract.prompts import check_prompts
 from jamd.contract.units import SAMPLE_RATE
 from jamd.control import clip_files
 from jamd.control.desk import ASKED, Tell, tell_late
@@ -118,7 +119,12 @@ class Clips:
         return slot.request
 
     def render(self, index: int, bars: int, tempo: float, beats_per_bar: int, chart: str, style: str, seed: int | None) -> bool:
-        """Have the engine make a clip for a slot. False: it is not there, and nothing has changed."""
+        """Have the engine make a clip for a slot. False: it is not there, and nothing has changed.
+
+        Raises:
+            MessageError: a style without any weight.
+        """
+        check_prompts(style)
         message = m.RenderClip(
             slot=index, request=self._desk.state.requests + 1, bars=bars, tempo=tempo, beats_per_bar=beats_per_bar, chart_text=chart,
             style=style, seed=seed,
@@ -270,6 +276,7 @@ class Clips:
         slot = self._slots[index]
         if slot.clip is None:
             raise MessageError(f"slot {index + 1} is empty", code="slot")
+        inside(paths.clips_folder(), path)  # a name, before an ending is added to it
         file = inside(paths.clips_folder(), path if Path(path).suffix else f"{path}.wav", SUFFIXES)
         if file in self._writing or file.exists():
             raise MessageError(f"{path} is there already: choose another name", code="file")

@@ -7,7 +7,10 @@ keep more than a fixed amount.
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import socket
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
@@ -60,8 +63,11 @@ class OscServer:
         """Launches that have been done: the next of the same bytes goes straight to the session."""
         self._guard = Guard()
         self._space = AddressSpace(tuple(ADDRESSES))
-        self._waiting = 0
+        self._waiting: list[tuple[float, int, OscMessage, Client, int]] = []
+        """Time tag, number, message, who sent it, bytes; the next is first."""
+        self._numbers = itertools.count()
         self._waiting_bytes = 0
+        self._alarm: asyncio.TimerHandle | None = None
         self._subscribers = Subscribers(session, self.reply)
         self._own: dict[str, Callable[..., None]] = {
             "ping": self._ping,
@@ -130,6 +136,8 @@ class OscServer:
             if message.delay > 0:
                 self._wait(message, addr, len(data) // len(messages))
             else:
+                if self._waiting and message.due:  # what was to come before it does
+                    self._come(message.due)
                 self.perform(message, addr)
                 if len(data) <= SHORT and len(self._quick) < QUICK and data[:1] == b"/":
                     entry = ADDRESSES.get(message.address)
@@ -150,18 +158,28 @@ class OscServer:
         if message.delay > AHEAD_S:
             self._refuse(client, message.address, f"a time tag lies at most {AHEAD_S:g} s ahead")
             return
-        if self._waiting >= WAITING or self._waiting_bytes + size > WAITING_BYTES:
+        if len(self._waiting) >= WAITING or self._waiting_bytes + size > WAITING_BYTES:
             self._refuse(client, message.address, "too many messages wait for their time")
             return
-        self._waiting += 1
         self._waiting_bytes += size
+        heapq.heappush(self._waiting, (message.due, next(self._numbers), message, client, size))
+        self._set_alarm()
 
-        def come() -> None:
-            self._waiting -= 1
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = None
+        if self._waiting:
+            self._alarm = asyncio.get_running_loop().call_later(max(self._waiting[0][0] - time.time(), 0.0), self._come)
+
+    def _come(self, until: float = 0.0) -> None:
+        """Do what is due, in the order of the time tags, and of arrival where they are the same."""
+        until = max(until, time.time())
+        while self._waiting and self._waiting[0][0] <= until:
+            _, _, message, client, size = heapq.heappop(self._waiting)
             self._waiting_bytes -= size
             self.perform(message, client)
-
-        asyncio.get_running_loop().call_later(message.delay, come)
+        self._set_alarm()
 
     def _refuse(self, client: Client, address: str, reason: str) -> None:
         if self._guard.may_tell():

@@ -10,6 +10,7 @@ for those, whatever comes from the host keeps it alive.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +27,8 @@ MOST: Final = 256
 """Subscriptions, of all clients together."""
 LINES: Final = 64
 """Of the log that are kept for those who are told of them now and then."""
+
+FRAME: Final = re.compile(r'"frame": \d+')
 
 
 def as_json(value: Any) -> str:
@@ -144,8 +147,11 @@ class Subscribers:
 
     def _publish(self, subscription: Subscription, text: str, now: float, first: bool = False) -> None:
         subscription.due = now + subscription.interval
-        if first or text != subscription.last:
-            subscription.last = text
+        mark = text
+        if subscription.topic == "clock" and not self._session.state.clock.playing:  # frames pass all the time
+            mark = FRAME.sub("", text)
+        if first or mark != subscription.last:
+            subscription.last = mark
             self._reply(subscription.client, f"/{subscription.topic}", text)
 
     def _publish_log(self, subscription: Subscription, now: float) -> None:

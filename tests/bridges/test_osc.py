@@ -95,3 +95,15 @@ def test_any_pattern_matches_or_is_refused(pattern: str) -> None:
         matching(pattern, ADDRESSES)
     except MessageError as error:
         assert error.code == "address"
+
+
+@pytest.mark.parametrize("tags", ["f", "i", "s", "d", "h", "b", "t", "ff", "fT", "if", "sf"])
+def test_values_that_are_missing_are_no_zeros(tags: str) -> None:
+    """A packet that was cut: python-osc reads 0.0 where a float should be."""
+    whole = f",{tags}".encode()
+    with pytest.raises(MessageError, match="malformed"):
+        read_packet(b"/gain\0\0\0" + whole + b"\0" * (4 - len(whole) % 4))
+
+
+def test_tags_without_values_need_none() -> None:
+    assert read_packet(b"/a\0\0,TFN\0\0\0\0")[0].arguments == (True, False, None)

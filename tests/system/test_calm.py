@@ -92,6 +92,27 @@ def test_control_is_killed_and_the_music_goes_on(tmp_path: Path, shared_memory_i
     assert (levels > 1e-4).mean() > 0.9
 
 
+def test_a_tempo_and_back_leaves_the_clips_alone(shared_memory_is_clean: None, launch: Callable[[str], Daemon]) -> None:
+    """A loop is stretched to another tempo and set free at its own again; the audio process plays on all the while."""
+    daemon = launch("null")
+    daemon.client.send("/clock/tempo", 120)
+    render(daemon, 1)
+    audio = process_of(daemon, "audio").pid
+    daemon.client.send("/slot/1/launch")
+    wait_until(lambda: daemon.slot(1) == "playing", 20, "the launch")
+
+    def sounds_at(tempo: float) -> bool:
+        return next(row for row in daemon.status()["slots"] if row["slot"] == 1)["sounds_at"] == tempo
+
+    for tempo in (126.0, 120.0, 114.0, 120.0):
+        daemon.client.send("/clock/tempo", tempo)
+        wait_until(lambda tempo=tempo: sounds_at(tempo), 30, f"the loop at {tempo}")  # type: ignore[misc]
+    play(daemon, 1.0)
+    assert daemon.slot(1) == "playing" and process_of(daemon, "audio").pid == audio
+    assert daemon.stop() == 0, daemon.log.read_text()
+    assert "ended with status" not in daemon.log.read_text()
+
+
 def test_audio_is_killed_and_comes_back_with_its_clips(shared_memory_is_clean: None, launch: Callable[[str], Daemon]) -> None:
     daemon = launch("null")
     render(daemon, 1)

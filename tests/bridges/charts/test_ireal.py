@@ -150,3 +150,13 @@ def test_any_link_gives_a_chart_or_a_chart_error(text: str) -> None:
             read_link(scheme + text)
         except ChartError:
             continue
+
+
+@pytest.mark.parametrize("around", ["{}", '<a href="{}">Tune</a>', "see {}\nand more"])
+def test_links_with_apostrophes_are_found_in_pages(around: str) -> None:
+    """Encoders leave the apostrophe of a title as it is; a line may be broken in the music."""
+    song = link("T44C   |\nG7  Z").replace("Tune%201", "Don't%20Go").replace("Tune 1", "Don't%20Go")
+    assert "Don't" in song and "%0A" in song
+    chart = chart_from_text(around.format(song))
+    assert chart.text() == "# Don't Go\n| C | G7 |"
+    assert chart_from_text(f"<a href='{link('T44C   |G7  Z')}' title='a tune'>Tune</a>").text() == "# Tune 1\n| C | G7 |"

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from jamd.audio.__main__ import handle
@@ -46,8 +47,8 @@ class Rig:
         return True
 
     def send(self, message: m.Message) -> None:
-        """The audio process speaks."""
-        self.session.take(message)
+        """The audio process speaks, in what a channel carries."""
+        self.session.take(msgspec.msgpack.decode(msgspec.msgpack.encode(message), type=type(message)))
 
     def do(self, address: str, *values: Any) -> Any:
         return self.session.perform(address, values)
@@ -85,7 +86,7 @@ class Rig:
             self._play(buffer)
             self.out.append(buffer)
             for copy in self.clips.ready():
-                self.session.take(m.ClipAttached(slot=copy.slot, name="", frames=copy.frames, waits=copy.waits))
+                self.send(m.ClipAttached(slot=copy.slot, name="", frames=copy.frames, waits=copy.waits))
             self.clips.tidy()
             if until is not None and until():
                 break

@@ -54,14 +54,14 @@ def test_use_loads_first_and_plays_from_the_bar(rig: Rig) -> None:
     rig.run(500)
     rig.do("/adapter/use", "petra", 0.7)
     assert used(rig) == []
-    assert rig.do("/adapter/use") == "base"
+    assert rig.do("/adapter/use") == ("base", 1.0)
     answer(rig)
     (use,) = used(rig)
     begin = rig.session.state.clock.segments[0].frame
     assert use.adapters == [("petra", pytest.approx(0.7))]
     assert use.frame > rig.memory.frame
     assert (use.frame - begin) % BAR == 0
-    assert rig.do("/adapter/use") == "petra"
+    assert rig.do("/adapter/use")[0] == "petra"
     rig.do("/adapter/use", "base")
     assert used(rig)[-1].adapters == []
 
@@ -102,7 +102,7 @@ def test_what_is_refused_changes_nothing(rig: Rig) -> None:
     answer(rig)
     rig.do("/adapter/use", "luis")
     answer(rig, "failed", "made for another base")
-    assert rig.do("/adapter/use") == "petra"
+    assert rig.do("/adapter/use")[0] == "petra"
     assert rig.session.state.loaded == {"petra": "ready"}
     assert "another base" in rig.log[-1]
     for name in ("nobody", "../petra", "/etc", ""):
@@ -158,4 +158,4 @@ def test_what_is_unloaded_is_waited_for_no_longer(rig: Rig) -> None:
     rig.send(m.AdapterEvent(name="petra", state="registered"))
     rig.do("/adapter/load", "petra")
     answer(rig)
-    assert used(rig) == [] and rig.do("/adapter/use") == "base"
+    assert used(rig) == [] and rig.do("/adapter/use") == ("base", 1.0)

@@ -265,7 +265,7 @@ def test_what_waits_for_its_time_is_bounded(desk: Desk) -> None:
     desk.renew()
     for _ in range(5):
         desk.hear(*(bundle(at, [build("/jam/param/density", 0.5)] * 3) for _ in range(300)))
-    assert desk.server._waiting == server.WAITING
+    assert len(desk.server._waiting) == server.WAITING
     desk.renew()
     for _ in range(40):
         desk.hear(*(bundle(at, [build("/slot/1/name", "x" * 1000)] * 40) for _ in range(10)))
@@ -283,7 +283,26 @@ def test_time_tags_are_honoured(desk: Desk) -> None:
     assert desk.rig.session.state.params["density"] == 0.5
     desk.runner.run(asyncio.sleep(0.2))
     assert desk.rig.session.state.params["density"] == 0.75
-    assert desk.server._waiting == desk.server._waiting_bytes == 0
+    assert not desk.server._waiting and desk.server._waiting_bytes == 0
+
+
+def test_equal_time_tags_are_done_in_the_order_of_arrival(desk: Desk) -> None:
+    """And earlier ones first, whenever they come; what has just become due waits for what was to come before it."""
+    for count in (2, 20, 100):
+        desk.renew()
+        at = int((time.time() + 2208988800 + 0.15) * 2**32)
+        for number in range(count):
+            desk.hear(bundle(at, [build("/gain", -0.1 * number)]))
+        desk.hear(bundle(at - (1 << 28), [build("/gain", -60.0)]))  # a sixteenth of a second earlier
+        desk.runner.run(asyncio.sleep(0.3))
+        assert desk.rig.session.state.gain_db == pytest.approx(-0.1 * (count - 1))
+    desk.renew()
+    at = int((time.time() + 2208988800 + 0.1) * 2**32)
+    desk.hear(bundle(at, [build("/gain", -1.0)]))
+    time.sleep(0.15)  # the event loop stands still
+    desk.hear(bundle(at, [build("/gain", -2.0)]))
+    desk.runner.run(asyncio.sleep(0.05))
+    assert desk.rig.session.state.gain_db == -2.0
 
 
 def test_subscriptions_are_bounded(desk: Desk) -> None:

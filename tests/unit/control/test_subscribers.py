@@ -153,3 +153,21 @@ def test_every_line_of_the_log_is_sent(desk: Desk) -> None:
         desk.them.log(str(number))
     assert len(desk.pass_by(0.11)) == subscribers.LINES, "the newest, and no flood"
     assert desk.sent[-1][2] == str(10 * subscribers.LINES - 1)
+
+
+def test_a_clock_that_stands_still_is_told_once(desk: Desk) -> None:
+    """Frames pass all the time; a clock that runs is told of as often as was asked for."""
+    desk.them.add(ONE, "clock", 100, None)
+    for _ in range(5):
+        desk.rig.run(100)
+        assert desk.pass_by(0.2) == []
+    desk.rig.do("/clock/metronome", 1)
+    assert [text["metronome"] for _, _, text in desk.pass_by(0.2)] == [1]
+    desk.rig.do("/jam/start")
+    desk.rig.run(500)
+    desk.pass_by(0.2)
+    frames = []
+    for _ in range(3):
+        desk.rig.run(100)
+        frames += [text["frame"] for _, _, text in desk.pass_by(0.2)]
+    assert len(set(frames)) == 3
