@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jamd.contract.layout import AudioOp
+
+SPARE = 8
+"""Places of the ring of commands that are kept free for a panic."""
 FOREVER = 1 << 62
 FADE = 96
 """Frames of the fade-in after a skip (2 ms)."""
@@ -114,9 +118,10 @@ class CommandRing:
         self._values = values
 
     def push(self, op: int, frame: int, index: int = 0, value: float = 0.0) -> bool:
-        """Queue a command; a frame that has passed means at once. False if the ring is full."""
+        """Queue a command; a frame that has passed means at once. False if the ring is full: the last places are for what calls off."""
         head = int(self._header[_COMMAND_HEAD])
-        if head - int(self._header[_COMMAND_TAIL]) >= len(self._values):
+        room = len(self._values) - (0 if op in (AudioOp.PANIC, AudioOp.CANCEL) else SPARE)
+        if head - int(self._header[_COMMAND_TAIL]) >= room:
             return False
         place = head % len(self._values)
         self._words[place] = (frame, int(op), index)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jamd import paths
 from jamd.adapter_folders import MANIFEST, TENSORS, adapters_on_disk, find_adapter
@@ -45,13 +45,17 @@ def _read_manifest(folder: Path, when: int) -> dict[str, Any]:
     return {key: values[key] for key in SHOWN if key in values} | size if isinstance(values, dict) else {}
 
 
+USES: Final = 32
+"""Sets of which it is remembered who asked for them."""
+
+
 class Adapters(Desk):
     """Actions of `/adapter/...`."""
 
     _waiting: list[tuple[str, float]] | None = None
     """What is to play once all of it is in memory."""
     _by: Tell | None = None
-    """Who asked for the last set."""
+    """Who asked for that, or for what was asked for last."""
     _from: int = 0
     """Frame from which what was asked for last plays."""
 
@@ -62,18 +66,25 @@ class Adapters(Desk):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._asked: dict[str, Tell | None] = {}
-        """Who asked for each adapter to be read."""
+        self._asked: dict[str, list[Tell | None]] = {}
+        """Who asked for each adapter to be read, and who for a set that has to wait for it."""
+        self._unloads: dict[str, Tell | None] = {}
+        self._uses: dict[int, Tell | None] = {}
+        """Who asked for the last sets that the engine was told of, by number."""
+        self._requests = 0
 
     def tell_all(self) -> str:
         return json.dumps(self.view())
 
     def load(self, name: str) -> None:
-        if self.state.loaded.get(name) in ("staging", "ready", "active"):
+        if self.state.loaded.get(name) in ("ready", "active"):
+            return
+        if self.state.loaded.get(name) == "staging":
+            self._asked.setdefault(name, []).append(ASKED.get())
             return
         folder = find_adapter(name)
         self.session.need_engine()
-        self._asked[name] = ASKED.get()
+        self._asked[name] = [ASKED.get()]
         self.send("engine", m.AdapterLoad(name=name, folder=str(folder)))
         self.state.loaded[name] = "staging"
 
@@ -84,6 +95,7 @@ class Adapters(Desk):
             raise MessageError(f"adapter {name!r} plays: use another one first", code="adapter")
         if name in dict(self._waiting or []):
             self._waiting = None
+        self._unloads[name] = ASKED.get()
         self.send("engine", m.AdapterUnload(name=name))
 
     def use(self, name: str, strength: float | None) -> None:
@@ -123,7 +135,10 @@ class Adapters(Desk):
 
     def _tell(self, frame: int) -> None:
         self._from = frame
-        self.send("engine", m.AdapterUse(adapters=self.state.adapters, frame=frame))
+        self._requests += 1
+        self._uses = {number: tell for number, tell in self._uses.items() if number > self._requests - USES}
+        self._uses[self._requests] = self._by
+        self.send("engine", m.AdapterUse(adapters=self.state.adapters, frame=frame, request=self._requests))
 
     def clock_moved(self, old: Clock) -> None:
         """A change that waits for a bar line of the old clock waits for it in the new one."""
@@ -135,17 +150,19 @@ class Adapters(Desk):
         """The engine has done something with an adapter, or could not."""
         state, name = self.state, message.name
         if message.state == "refused":
-            if state.adapters == message.asked:  # nothing else was asked for meanwhile
+            if not name and state.adapters == message.asked:  # nothing else was asked for meanwhile
                 state.adapters = message.playing
-                tell_late(self._by, message.text, "adapter")
+            tell_late(self._unloads.pop(name, None) if name else self._uses.pop(message.request, None), message.text, "adapter")
             self.log(message.text)
             return
-        asked = self._asked.pop(name, None) if message.state in ("ready", "failed") else None
+        self._unloads.pop(name, None)
+        asked = self._asked.pop(name, []) if message.state in ("ready", "failed") else []
         if message.state in ("registered", "failed"):
             state.loaded.pop(name, None)
             if message.state == "failed":
                 self.log(f"adapter {name}: {message.text}")
-                tell_late(asked, message.text, "adapter")
+                for tell in asked:
+                    tell_late(tell, message.text, "adapter")
                 self._waiting = None if name in dict(self._waiting or []) else self._waiting
                 state.adapters = [pair for pair in state.adapters if pair[0] != name]
             return

@@ -59,7 +59,10 @@ class Clips:
         self._saved: set[int] = set()
         self._writing: set[Path] = set()
         """Files that clips are being saved as."""
-        self._asked: dict[int, Tell | None] = {}
+        self._asked: dict[int, tuple[int, Tell | None]] = {}
+        """Number of the last render of each slot, and who asked for it."""
+        self._reading: dict[int, int] = {}
+        """Slots that a file is being read for, and the number of that."""
         """Who asked for each slot's clip."""
         self._gains: set[int] = set()
         """Slots whose gain the audio thread has to be told."""
@@ -131,17 +134,20 @@ class Clips:
         )  # fmt: skip
         there = self._desk.send("engine", message)
         if there:
-            self._expect(self._slots[index])
-            self._asked[index] = ASKED.get()
+            self._asked[index] = self._expect(self._slots[index]), ASKED.get()
         return there
 
     def renders_are_lost(self) -> None:
         """The engine has gone."""
         for index, slot in enumerate(self._slots):
-            if slot.rendering:
-                slot.error = "the engine was started again: render it once more"
-                tell_late(self._asked.pop(index, None), slot.error, "engine")
-            slot.rendering = False
+            if slot.rendering and self._reading.get(index) != slot.request:
+                slot.rendering, slot.error = False, "the engine was started again: render it once more"
+                tell_late(self._asker(index), slot.error, "engine")
+
+    def _asker(self, index: int) -> Tell | None:
+        """Who asked for the render that a slot waits for; nobody is told twice."""
+        request, tell = self._asked.pop(index, (0, None))
+        return tell if request == self._slots[index].request else None
 
     # --- events ---------------------------------------------------------------------------------------------------------
 
@@ -153,7 +159,7 @@ class Clips:
             if slot.request == message.request:
                 slot.rendering, slot.error = False, message.message
                 self._desk.log(f"slot {message.slot + 1}: {message.message}")
-                tell_late(self._asked.pop(message.slot, None), message.message, message.code)
+                tell_late(self._asker(message.slot), message.message, message.code)
         elif isinstance(message, m.ClipAttached):
             self._attached(message)
 
@@ -193,9 +199,10 @@ class Clips:
 
     def take_over(self, index: int, limit: int) -> None:
         """Let a clip that waits come in, if that is due before a frame, or nothing sounds that it would cut off."""
-        slot, view = self._slots[index], self._desk.session.memory.slot(index)
+        slot = self._slots[index]
         if slot.swap_at is None:
             return
+        view = self._desk.session.memory.slot(index)
         if not view.next_frames:  # it waits no longer: the slot was emptied
             slot.swap_at = None
         elif slot.swap_at <= limit or view.state not in (SlotState.PLAYING, SlotState.STOPPING):
@@ -221,13 +228,17 @@ class Clips:
     def later(self, index: int, work: Callable[[], Any], then: Callable[[Any], None], request: int | None = None) -> None:
         """Work in a thread, its result in the loop; what goes wrong is the slot's error, and ends the wait for `request`."""
         loop = asyncio.get_running_loop()
+        if request is not None:
+            self._reading[index] = request
 
         async def go() -> None:
+            tell = ASKED.get()
+            ASKED.set(None)  # what follows from the result nobody has asked for
             try:
                 then(await loop.run_in_executor(None, work))
             except Exception as error:  # whatever a file holds: the slot says so, and waits no longer
                 text = str(error) if isinstance(error, JamdError | OSError) else f"{type(error).__name__}: {error}"
-                tell_late(ASKED.get(), text, error.code if isinstance(error, JamdError) else "file")
+                tell_late(tell, text, error.code if isinstance(error, JamdError) else "file")
                 self._desk.log(f"slot {index + 1}: {text}")
                 slot = self._slots[index]
                 if request is None:
@@ -235,6 +246,9 @@ class Clips:
                 elif slot.request == request:
                     slot.error, slot.rendering = text, False
                 self._desk.session.changes += 1
+            finally:
+                if request is not None and self._reading.get(index) == request:
+                    del self._reading[index]
 
         task = loop.create_task(go())
         self._desk.session.tasks.add(task)

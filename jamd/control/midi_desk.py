@@ -47,6 +47,8 @@ class MidiDesk(Desk):
             else:
                 self.map.attach(JACK_PORT, known.bindings())
                 self._light(JACK_PORT, known, self._to_jack)
+        elif config.lights == "auto" and not config.outputs and (plain := device_for("notes")) is not None:
+            self._light(JACK_PORT, plain, self._to_jack)  # the notes that launch slots, which the defaults have bound already
         session.midi_view = self.view
 
     # --- messages -------------------------------------------------------------------------------------------------------

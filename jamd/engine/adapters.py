@@ -14,6 +14,7 @@ from queue import SimpleQueue
 
 from jamd.contract import messages as m
 from jamd.contract.errors import AdapterError, JamdError
+from jamd.contract.units import FRAME_SAMPLES
 from model.adapters.rack import STRONGEST, AdapterRack, AdapterState, Mix
 from model.generator.models import Models
 
@@ -65,15 +66,19 @@ class EngineAdapters:
             try:
                 self.rack.load(Path(folder))
             except JamdError as error:
-                entry = self.rack.entries().get(name)
-                if entry is not None and entry.state in (AdapterState.READY, AdapterState.ACTIVE):
-                    self._events.put(m.AdapterEvent(name=name, state=str(entry.state)))
+                if self.is_ready(name):
+                    self._events.put(m.AdapterEvent(name=name, state=str(self.rack.entries()[name].state)))
                 else:
                     self._events.put(m.AdapterEvent(name=name, state="failed", text=str(error)))
             except Exception as error:  # a fault of ours or of a library: the music goes on
                 self._events.put(m.AdapterEvent(name=name, state="failed", text=f"{type(error).__name__}: {error}"))
 
         self._reader.submit(read)
+
+    def is_ready(self, name: str) -> bool:
+        """Whether it is in memory."""
+        entry = self.rack.entries().get(name)
+        return entry is not None and entry.state in (AdapterState.READY, AdapterState.ACTIVE)
 
     def load_now(self, folders: dict[str, str]) -> None:
         """For an engine that has just come up: before the music."""
@@ -118,9 +123,12 @@ class EngineAdapters:
         return [(name, min(value * self._factor, STRONGEST)) for name, value in adapters]
 
     def before_step(self, frame: int) -> Change:
-        """Before the step of the music that begins at a frame; says what has changed there."""
+        """Before the step of the music that begins at a frame; says what has changed there.
+
+        What waits for a bar comes with the step in which the bar line lies: the plan is then taken back to the line, not to the beat after.
+        """
         changed, self._turned = Change.STRENGTHS if self._turned else Change.NONE, False
-        if self._wanted is not None and frame >= self._at:
+        if self._wanted is not None and frame + FRAME_SAMPLES > self._at:
             same = {name for name, _ in self._wanted} == {name for name, _ in self._playing}
             self._playing, self._wanted, changed = self._wanted, None, Change.STRENGTHS if same else Change.PLAYERS
             self.rack.switch()

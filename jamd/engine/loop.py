@@ -89,7 +89,10 @@ class Engine:
             case m.AdapterLoad():
                 self.adapters.load(message.name, message.folder)
             case m.AdapterUnload():
-                self.adapters.unload(message.name)
+                try:
+                    self.adapters.unload(message.name)
+                except AdapterError as error:
+                    self.channel.send(m.AdapterEvent(name=message.name, state="refused", text=str(error)))
             case m.AdapterStrength():
                 self.adapters.strength(message.value)
             case m.AdapterUse():
@@ -98,7 +101,9 @@ class Engine:
                 except AdapterError as error:
                     playing = self.adapters.chosen
                     asked = message.adapters
-                    self.channel.send(m.AdapterEvent(name="", state="refused", text=str(error), asked=asked, playing=playing))
+                    self.channel.send(
+                        m.AdapterEvent(name="", state="refused", text=str(error), asked=asked, playing=playing, request=message.request)
+                    )
                     return
                 if not self.jam.playing:  # at once: the next clip is to have it
                     self.adapters.before_step(message.frame)
@@ -106,12 +111,14 @@ class Engine:
     def _take_state(self, state: m.EngineState) -> None:
         self.adapters.load_now(state.loaded)
         self.adapters.strength(state.adapter_strength)
-        ready = self.adapters.rack.entries()
-        known = [pair for pair in state.adapters if pair[0] in ready]
-        if known and known != self.adapters.chosen:
-            self.adapters.use(known, 0)
-            self.adapters.before_step(0)
         self.situation = situation_of(state, self.models)
+        known = [pair for pair in state.adapters if self.adapters.is_ready(pair[0])]
+        if known and known != self.adapters.chosen:
+            try:
+                self.adapters.use(known, 0)
+                self.adapters.before_step(0)
+            except AdapterError as error:
+                self.channel.send(m.EngineError(code=error.code, message=str(error)))
         for name, value in state.params.items():
             set_param(self.situation, [], self.params, name, value)
         self.jam.stop()

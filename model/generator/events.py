@@ -109,16 +109,18 @@ FAR: Final = 0.2
 """By which density or register have to change to be turned far."""
 
 
-def is_far(before: NDArray[np.float32], after: NDArray[np.float32]) -> bool:
-    """Whether a band that is told something else would begin anew: another feel, another density or register. Shape: two vectors."""
+def is_far(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether a band that is told something else would begin anew: another feel, another density or register.
+
+    Shape: [CONTEXT_WIDTH], [..., CONTEXT_WIDTH] to [...].
+    """
     place = _OFFSET["feel"]
-    if not np.array_equal(before[place : place + len(FEELS)], after[place : place + len(FEELS)]):
-        return True
+    far: NDArray[np.bool_] = (before[place : place + len(FEELS)] != after[..., place : place + len(FEELS)]).any(axis=-1)
     for name in ("density", "register"):
         place = _OFFSET[name]
-        if before[place + 1] == after[place + 1] == 1.0 and abs(after[place] - before[place]) > FAR - 1e-6:
-            return True
-    return False
+        told = (before[place + 1] == 1.0) & (after[..., place + 1] == 1.0)
+        far = far | (told & (np.abs(after[..., place] - before[place]) > FAR - 1e-6))
+    return far
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,7 @@ class Performer:
     def look_ahead(self, beats: float, most: int) -> int:
         """Write up to `most` events of the plan ahead of need; returns how many were written."""
         self._take_style()
-        return self.plan.extend(self.beat + beats, most)
+        return self.plan.extend(self.beat + beats, most, ahead=True)
 
     def skip(self, steps: int) -> None:
         """Let time pass without sound: after an overload the stream goes on at a later place."""

@@ -276,8 +276,8 @@ class PlanStream:
         self._on_until = np.full(len(PARTS), first_beat)
         """Last beat of the memory at which each part was told to play."""
         self._begun = 0
-        self._forget_at: int | None = None
-        """Beat from which everything before is to be forgotten."""
+        self._anew_at: int | None = None
+        """Beat from which everything before is to be forgotten, whatever is told there."""
         self._ready = False
         self._contexts: dict[int, NDArray[np.float32]] = {}
         self._breath = Breath()
@@ -310,9 +310,10 @@ class PlanStream:
         """
         whole = int(np.floor(beat))
         self._contexts = {b: c for b, c in self._contexts.items() if b < whole}
-        turn = int(np.ceil(beat - 1e-6))
-        if self._told is not None and (self._forget_at is None or turn <= self._forget_at):
-            self._forget_at = turn if anew or is_far(self._told, self.context(turn)) or self._comes_back(turn) else None
+        self._on_until = np.minimum(self._on_until, max(whole, self.first_beat))
+        if anew and self._told is not None:
+            turn = max(int(np.ceil(beat)), self.first_beat)
+            self._anew_at = turn if self._anew_at is None else min(turn, self._anew_at)
         keep = len(self._events)
         while keep and self._events[keep - 1][1] + self._events[keep - 1][0][1] / TICKS >= beat:
             keep -= 1
@@ -323,18 +324,25 @@ class PlanStream:
         del self._events[keep:]
         del self.notes[self._note_counts[keep - 1] if keep else self._kept :]
         del self._note_counts[keep:]
-        self._breath = Breath()
-        for event, at in self._events:
-            if event[2] == HORN and at >= whole - 32:
-                self._hear(decode_event(event, at))
+        self._breath.take_back(beat)
         # the start and all events but the last have been read; the last is read again by `_advance`
         self.core.rewind(self._dropped - self._base + keep)
         self._ready = False
 
-    def _comes_back(self, beat: int) -> bool:
-        """Whether a part is on that has been off for so long that the band would go on without it."""
-        on = parts_of(self.context(beat))
-        return bool((on & (beat - self._on_until > ABSENT)).any())
+    def _turn(self) -> int | None:
+        """The next beat at which everything before is to be forgotten, as far ahead as one event reaches."""
+        if self._told is None:
+            return None
+        beats = np.arange(1, ADVANCES) + int(self.known_until)
+        contexts = self._ahead()[1:]
+        comes_back = (parts_of(contexts) & (beats[:, None] - self._on_until > ABSENT)).any(axis=1)
+        turns = beats[is_far(self._told, contexts) | comes_back | (beats == self._anew_at)]
+        return int(turns[0]) if len(turns) else None
+
+    def _ahead(self) -> NDArray[np.float32]:
+        """What is told of the beat that is known last and of those after it. Shape: [ADVANCES, CONTEXT_WIDTH]."""
+        beat = int(self.known_until)
+        return np.stack([self.context(beat + ahead) for ahead in range(ADVANCES)])
 
     def forget(self, beat: float) -> None:
         """Drop notes that begin before `beat` from `notes`; the model keeps its memory of them.
@@ -367,16 +375,17 @@ class PlanStream:
                 self.core.read(event, self.context(beat))
             self._ready = True
         last, beat = self._events[-1] if self._events else ([0, 0, 0, -1, 0, 0], self.first_beat)
+        contexts = self._ahead()
         if self._told is None:
-            self._told = self.context(beat)
-        contexts = np.stack([self.context(beat + ahead) for ahead in range(ADVANCES)])
+            self._told = contexts[0]
         may = parts_of(contexts)
         self._on_until[may[0]] = beat
+        turn = self._turn()
         may[self._breath.rests(beat, ADVANCES), HORN] = False
         event = self.core.write(last, contexts, self._sampling(beat), may)
         beat += event[0]
-        if self._forget_at is not None and beat >= self._forget_at:
-            self._begin_anew(self._forget_at)
+        if turn is not None and beat >= turn:
+            self._begin_anew(turn)
             return
         self._events.append((event, beat))
         note = decode_event(event, beat)
@@ -401,16 +410,24 @@ class PlanStream:
         self._dropped += len(self._events)
         self._base, self._kept = self._dropped, len(self.notes)
         self._events, self._note_counts = [], []
-        self.first_beat, self._told, self._forget_at = beat, None, None
+        self.first_beat, self._told = beat, None
+        if self._anew_at is not None and self._anew_at <= beat:
+            self._anew_at = None
         self._on_until[:] = beat
         self._begun += 1
         self.core.reset()
         self._ready = False
 
-    def extend(self, beat: float, most: int = 1 << 30) -> int:
-        """Write events until all notes before `beat` are known, or `most` events are written; returns how many."""
+    def extend(self, beat: float, most: int = 1 << 30, ahead: bool = False) -> int:
+        """Write events until all notes before `beat` are known, or `most` events are written; returns how many.
+
+        Args:
+            ahead: of need. Where everything is to be forgotten it waits: what lies before that beat could not be taken back any more.
+        """
         count = 0
         while self.known_until < beat and count < most:
+            if ahead and (turn := self._turn()) is not None and turn <= self.known_until + 1:
+                break
             self._advance()
             count += 1
         return count

@@ -75,7 +75,7 @@ def test_swap_blend_refuse_and_play_on(
         refused = client.ask("/adapter/use", name, timeout=10.0)
         assert refused.address == "/error" and refused.arguments[0] == "/adapter/use" and says in str(refused.arguments[2])
         assert says in daemon.log.read_text()
-    assert client.ask("/adapter/use").arguments == ("ann",)
+    assert client.ask("/adapter/use").arguments == ("ann", 0.5, "bo", 0.5)
     engine = next(p for p in psutil.Process(daemon.process.pid).children() if "jamd.engine" in p.cmdline())
     before = engine.memory_info().rss
     for index in range(12):

@@ -42,7 +42,6 @@ class Pads:
 
 @pytest.fixture
 def lit(jack_server: str, tmp_path: Path) -> Iterator[Callable[[], Daemon]]:
-    (tmp_path / "jamd.toml").write_text('[midi]\nlights = "notes"\n')
     daemons: list[Daemon] = []
 
     def start() -> Daemon:

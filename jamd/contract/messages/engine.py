@@ -114,6 +114,8 @@ class AdapterUse(Message, frozen=True):
 
     adapters: list[tuple[str, float]]
     frame: int
+    request: int = 0
+    """Comes back where it is refused."""
 
 
 class AdapterStrength(Message, frozen=True):
@@ -205,7 +207,8 @@ class EngineInput(Message, frozen=True):
 
 
 class AdapterEvent(Message, frozen=True):
-    """The state of an adapter has changed: registered, staging, ready, active, failed; or a set `asked` was refused, `playing` plays on."""
+    """The state of an adapter has changed: registered, staging, ready, active, failed; or something was refused: with a name that it be
+    unloaded, without one a set `asked`, so that `playing` plays on."""
 
     name: str
     state: str
@@ -213,6 +216,7 @@ class AdapterEvent(Message, frozen=True):
     digest: str = ""
     asked: list[tuple[str, float]] = msgspec.field(default_factory=list)
     playing: list[tuple[str, float]] = msgspec.field(default_factory=list)
+    request: int = 0
 
 
 class EngineError(Message, frozen=True):

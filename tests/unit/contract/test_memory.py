@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from jamd.contract.errors import AudioError
 from jamd.contract.layout import AudioOp, Word
 from jamd.contract.memory import AudioMemory, attach_shared, unlink_shared
+from jamd.contract.ring import SPARE
 
 
 @pytest.fixture
@@ -65,8 +66,9 @@ def test_command_ring_says_when_it_is_full(memory: AudioMemory) -> None:
     pushed = 0
     while memory.commands.push(AudioOp.MASTER_GAIN, pushed):
         pushed += 1
-    assert pushed == 1024
-    memory.header[Word.COMMAND_TAIL] += 1
+    assert pushed == 1024 - SPARE
+    assert all(memory.commands.push(op, 0) for op in (AudioOp.CANCEL, AudioOp.PANIC)), "what calls off always gets in"
+    memory.header[Word.COMMAND_TAIL] += 3
     assert memory.commands.push(AudioOp.MASTER_GAIN, 0)
 
 

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from bridges.osc import OscMessage, build
+from bridges.osc import OscMessage, build, read_packet
 from jamd import paths
 from jamd.contract import messages as m
 from jamd.control import clip_files
+from jamd.control.subscribers import Client
+from tests.conftest import wait_until
 from tests.unit.control.test_fuzz import Desk
 
 ASKED, OTHER = ("127.0.0.1", 9), ("127.0.0.1", 10)
@@ -65,8 +67,66 @@ def test_an_adapter_that_cannot_be_read(desk: Desk, tmp_path: Path) -> None:
     say(desk, "/adapter/load", "petra")
     take(desk, m.AdapterEvent(name="petra", state="ready"))
     say(desk, "/adapter/use", "petra")
-    take(desk, m.AdapterEvent(name="", state="refused", text="too much", asked=[("petra", 1.0)], playing=[]))
+    refuse(desk, used(desk)[-1])
     assert told(desk) == [("/adapter/use", "adapter")]
+
+
+def used(desk: Desk) -> list[m.AdapterUse]:
+    """What the engine was told to play."""
+    return [one for one in desk.rig.sent if isinstance(one, m.AdapterUse)]
+
+
+def refuse(desk: Desk, use: m.AdapterUse) -> None:
+    take(desk, m.AdapterEvent(name="", state="refused", text="too much", asked=use.adapters, playing=[], request=use.request))
+
+
+def heard(desk: Desk) -> list[tuple[str, Client]]:
+    """Addresses of the errors, and whom they reached."""
+    sent = [(message, client) for data, client in desk.wire.sent for message in read_packet(data)]
+    desk.wire.sent.clear()
+    return [(str(message.arguments[0]), client) for message, client in sent if message.address == "/error"]
+
+
+def test_each_who_asked_for_adapters_is_told_of_their_own(desk: Desk, tmp_path: Path) -> None:
+    for name in ("petra", "luis"):
+        (tmp_path / "adapters" / name).mkdir(parents=True)
+        (tmp_path / "adapters" / name / "manifest.json").write_text(json.dumps({"base": "small", "rank": 8}))
+    desk.hear(build("/adapter/load", "petra"), client=ASKED)
+    desk.hear(build("/adapter/use", "petra"), client=OTHER)  # joins
+    desk.wire.take()
+    take(desk, m.AdapterEvent(name="petra", state="failed", text="damaged"))
+    assert heard(desk) == [("/adapter/load", ASKED), ("/adapter/use", OTHER)]
+    for name in ("petra", "luis"):
+        desk.hear(build("/adapter/load", name), client=ASKED)
+        take(desk, m.AdapterEvent(name=name, state="ready"))
+    desk.hear(build("/adapter/blend", "petra", 1.0, "luis", 1.0), client=ASKED)
+    desk.hear(build("/adapter/use", "petra"), client=OTHER)
+    desk.wire.take()
+    blend, use = used(desk)[-2:]
+    refuse(desk, blend)
+    assert heard(desk) == [("/adapter/blend", ASKED)]
+    assert desk.rig.session.state.adapters == [("petra", 1.0)], "something else was asked for meanwhile"
+    refuse(desk, use)
+    assert heard(desk) == [("/adapter/use", OTHER)]
+    for client in (ASKED, OTHER):
+        desk.hear(build("/adapter/use", "luis"), client=client)
+    desk.wire.take()
+    for one in used(desk)[-2:]:
+        refuse(desk, one)
+    assert heard(desk) == [("/adapter/use", ASKED), ("/adapter/use", OTHER)]
+    say(desk, "/adapter/unload", "petra")
+    take(desk, m.AdapterEvent(name="petra", state="refused", text="in use: choose another set first"))
+    assert told(desk) == [("/adapter/unload", "adapter")]
+    assert desk.rig.session.state.loaded["petra"] == "ready"
+
+
+@pytest.mark.parametrize("address", ["/jam/style", "/slot/3/render"])
+def test_a_style_without_any_weight_is_refused_at_once(desk: Desk, address: str) -> None:
+    before = (1,) if address.startswith("/slot") else ()
+    desk.rig.do("/jam/style", "a ballad")
+    (answer,) = desk.hear(build(address, *before, "rhodes:0 | trio:0"), client=ASKED)
+    assert answer.address == "/error" and answer.arguments[:2] == (address, "style")
+    assert desk.rig.do("/jam/style") == "a ballad" and not desk.rig.session.state.slots[2].rendering
 
 
 def test_a_clip_that_cannot_be_rendered(desk: Desk) -> None:
@@ -96,6 +156,37 @@ def test_files_that_cannot_be_read_or_written(desk: Desk, monkeypatch: pytest.Mo
     monkeypatch.setattr(clip_files, "save", fails)
     say(desk, "/slot/1/save", "out.wav")
     assert told(desk, 5.0) == [("/slot/1/save", "file")]
+
+
+def test_an_engine_that_dies_is_nothing_to_a_file(desk: Desk) -> None:
+    """A render gave way to a file that is being read; neither who asked for it nor who asked for the file hears of the engine."""
+    clips = paths.clips_folder()
+    clips.mkdir(parents=True, exist_ok=True)
+    soundfile.write(clips / "take.wav", np.zeros((96_000, 2), np.float32), 48_000)
+    say(desk, "/slot/1/render", 1)
+    say(desk, "/slot/1/load", "take.wav")
+    desk.rig.session.engine_gone()
+    assert told(desk) == []
+    wait_until(lambda: bool(desk.hear()) or desk.rig.name(1) == "ready", 10, "the file")
+    assert desk.rig.session.state.slots[0].error == ""
+    assert told(desk) == []
+
+
+def test_what_follows_from_a_file_is_not_told_to_who_loaded_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A take that is being recorded copies the clip; that this fails is not the loader's fault."""
+    clips = paths.clips_folder()
+    clips.mkdir(parents=True, exist_ok=True)
+    soundfile.write(clips / "take.wav", np.zeros((96_000, 2), np.float32), 48_000)
+
+    def fails(*_: Any) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(clip_files, "save", fails)
+    desk.hear(build("/record/start", "evening"), client=OTHER)
+    desk.wire.take()
+    say(desk, "/slot/2/load", "take.wav")
+    assert told(desk, 1.0) == []
+    assert desk.rig.name(2) == "ready"
 
 
 def test_a_take_that_cannot_begin(desk: Desk) -> None:

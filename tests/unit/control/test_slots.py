@@ -341,6 +341,10 @@ def test_files_come_and_go(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyP
             rig.do("/slot/3/save", "kept/again.flac")
         with pytest.raises(MessageError, match="empty"):
             rig.do("/slot/4/save", "x.wav")
+        for name in ("", "sub/", ".", "..", "~/e.wav"):
+            with pytest.raises(MessageError) as caught:
+                rig.do("/slot/3/save", name)
+            assert caught.value.code == "file" and rig.session.state.slots[2].error == ""
         rig.fill(4, np.full((BAR, 2), 0.2))
         rig.do("/slot/4/save", "one.wav")
         with pytest.raises(MessageError, match="already"):

@@ -71,6 +71,21 @@ def test_breath_is_known_after_the_plan_was_taken_back(tireless: Planner) -> Non
     assert max(end - begin for begin, end in spans(stream, 140.0)) < EMPTY_S + 2 * 60 / 140
 
 
+def test_breath_is_not_forgotten_with_the_music(tireless: Planner) -> None:
+    """Far turns every three beats: the planner forgets, the lungs do not."""
+
+    def told(beat: int) -> BeatContext:
+        density = 0.2 if beat // 3 % 2 else 0.9
+        return BeatContext(CHART, float(beat), beat // 4, beat % 4, 140.0, (True,) * 4, density=density)
+
+    stream = PlanStream(TorchPlannerCore(tireless, 4), told, 0)
+    for beat in range(1, 140):
+        stream.extend(beat)
+        stream.rewind(beat - 0.5)
+    assert stream.first_beat > 130
+    assert max(end - begin for begin, end in spans(stream, 140.0)) < EMPTY_S + 2 * 60 / 140
+
+
 def note(beat: float, length: float, part: str = "horn") -> PlannedNote:
     return PlannedNote(PARTS.index(part), 65, 80, beat, length)
 

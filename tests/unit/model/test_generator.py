@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -314,3 +315,60 @@ def test_stream_goes_on_when_guidance_is_switched(player: Player) -> None:
     one = player.step(controls[:, 20:], roll[:, 20:], state, torch.Generator(), 0.0)
     two = player.step(controls[:, 20:], roll[:, 20:], back, torch.Generator(), 0.0)
     assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("second", [{"energy": 0.9}, {"density": 0.55}])
+def test_what_comes_before_a_far_turn_does_not_call_it_off(dense: Planner, second: dict[str, Any]) -> None:
+    """A turn that lies ahead (a chart of another metre, from the next bar on), and a knob before it: nothing is written twice, and the
+    memory ends at the turn."""
+    told = Told({})
+    stream = PlanStream(TorchPlannerCore(dense, 7), told, 0)
+
+    def play(since: float, until: float) -> None:
+        for step in np.arange(since, until, 0.05):
+            stream.extend(float(np.ceil(step + 0.05)))
+            stream.extend(step + 6.0, 4, ahead=True)
+
+    play(0.0, 8.3)
+    told.changes[12] = {"feel": "waltz"}
+    stream.rewind(12.0)
+    play(8.3, 9.4)
+    assert stream.first_beat == 0  # not before it is needed
+    kept = [note for note in stream.notes if note.beat < 9.4]
+    told.changes[10] = second
+    stream.rewind(9.4)
+    assert stream.known_until < 10.0 and [note for note in stream.notes if note.beat < 9.4] == kept
+    play(9.4, 14.0)
+    assert stream.first_beat == 12
+    order = [(round(note.beat * TICKS), note.part, note.pitch) for note in stream.notes]
+    assert order == sorted(set(order))
+
+
+def test_other_players_are_remembered_through_what_follows(dense: Planner) -> None:
+    told = Told({})
+    stream = PlanStream(TorchPlannerCore(dense, 8), told, 0)
+    stream.extend(8)
+    stream.rewind(6.5, anew=True)
+    stream.rewind(6.5)
+    told.changes[7] = {"energy": 0.2}
+    stream.rewind(6.2)
+    stream.extend(9)
+    assert stream.first_beat == 7
+
+
+def test_a_downbeat_is_not_written_twice(dense: Planner) -> None:
+    """A hair behind a beat: where its notes have been played, the next beat is the first that is written anew."""
+    begun, square = [], copy.deepcopy(dense)
+    square.heads["tick"].out.bias[0] += 3.0  # type: ignore[index, operator, union-attr]
+    for seed in range(12):
+        told = Told({})
+        stream = PlanStream(TorchPlannerCore(square, seed), told, 0)
+        stream.extend(8)
+        told.changes[4] = {"density": 1.0}
+        stream.rewind(4.000000000001)
+        kept = [note for note in stream.notes if note.beat >= 4.0]
+        stream.extend(8)
+        begun.append(stream.first_beat)
+        assert (stream.first_beat == 5) is bool(kept)
+        assert [note for note in stream.notes if note.beat == 4.0] == kept or not kept
+    assert set(begun) == {4, 5}
