@@ -6,10 +6,11 @@ import argparse
 import importlib
 import json
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import msgspec
 
@@ -18,7 +19,7 @@ from jamd.client import OscClient, parse_endpoint
 from jamd.commands import MODULES
 from jamd.commands.arguments import DEFAULT_ENDPOINT, between
 from jamd.contract.config import Config, load_config
-from jamd.contract.errors import ChartError, FailureError, JamdError, UsageError
+from jamd.contract.errors import ChartError, ConfigError, FailureError, JamdError, UsageError
 from jamd.contract.parameters import describe as describe_table
 
 
@@ -65,8 +66,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _config(options: argparse.Namespace) -> Config:
+    from jamd.control.midi.pads import device_for, devices
+
     path = options.config if options.config is not None else paths.config_file()
     config = load_config(path, must_exist=options.config is not None)
+    if config.midi.lights not in ("auto", "none") and device_for(config.midi.lights) is None:
+        raise ConfigError(f"{path}: midi.lights knows no pads {config.midi.lights!r}: there are auto, none, {', '.join(devices())}")
     if options.osc:
         host, port = parse_endpoint(options.osc)
         config = msgspec.structs.replace(config, osc=msgspec.structs.replace(config.osc, host=host, port=port))
@@ -78,6 +83,8 @@ def _config(options: argparse.Namespace) -> Config:
 def run(options: argparse.Namespace) -> int:
     from jamd.supervisor import RunOptions, Supervisor
 
+    if options.audio == "file:":
+        raise UsageError("--audio file:PATH has no path")
     if options.audio not in ("jack", "null") and not options.audio.startswith("file:"):
         raise UsageError(f"--audio is jack, file:PATH or null, not {options.audio!r}")
     config = _config(options)
@@ -118,8 +125,15 @@ def _as_json(address: str, arguments: Sequence[object]) -> str:
     return json.dumps({"address": address, "arguments": [read(argument) for argument in arguments]})
 
 
+READ_FIRST: Final = ("/adapter/load", "/adapter/use", "/adapter/blend")
+"""What these name may have to be read from disk first, and can fail in that."""
+READ_S: Final = 30.0
+
+
 def send(options: argparse.Namespace) -> int:
     """The message is followed by a /ping: replies come in order, so that whatever comes before its /pong is the reply."""
+    if not options.address.startswith("/"):
+        raise UsageError(f"an address begins with /, not {options.address!r}")
     client = OscClient(parse_endpoint(options.connect))
     client.send(options.address, *_typed(options.address, options.arguments))
     last = options.address == "/ping"
@@ -136,12 +150,35 @@ def send(options: argparse.Namespace) -> int:
         if not ends or last:
             shown = " ".join([message.address, *(str(argument) for argument in message.arguments)])
             print(_as_json(message.address, message.arguments) if options.json else shown)
-        elif not replied and not options.json:
-            print("ok")
+        elif not replied:
+            if options.address in READ_FIRST:
+                _wait_for_adapters(client, options.arguments)
+            if not options.json:
+                print("ok")
         replied = True
         if ends:
             client.close()
             return 0
+
+
+def _wait_for_adapters(client: OscClient, words: Sequence[str]) -> None:
+    """Until what was named has been read, or could not be.
+
+    Raises:
+        FailureError: it could not.
+    """
+    deadline = time.monotonic() + READ_S
+    while time.monotonic() < deadline:
+        client.send("/adapter/list")
+        staging = False
+        while (message := client.receive(0.2)) is not None:
+            if message.address == "/error":
+                raise FailureError(f"{message.arguments[0]}: {message.arguments[1]}: {message.arguments[2]}", code="error")
+            if message.address == "/adapter/list":
+                rows = json.loads(message.arguments[0])["adapters"]
+                staging = any(row["state"] == "staging" for row in rows if row["name"] in words)
+        if not staging:
+            return
 
 
 def describe(options: argparse.Namespace) -> int:

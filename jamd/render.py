@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,20 @@ DEFAULT_CHART = "| Dm7 | G7 | Cmaj7 | A7 |"
 def numbered(path: Path, index: int, count: int) -> Path:
     """The path itself for one file, else with a number before its ending."""
     return path if count == 1 else path.with_name(f"{path.stem}-{index + 1}{path.suffix}")
+
+
+def check_target(path: Path) -> None:
+    """See whether a file can be written, before anything is rendered for it.
+
+    Raises:
+        FailureError: its folder is missing or closed, or it is a folder itself.
+    """
+    if path.is_dir():
+        raise FailureError(f"cannot write {path}: it is a folder", code="file")
+    if not path.parent.is_dir():
+        raise FailureError(f"cannot write {path}: there is no folder {path.parent}", code="file")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise FailureError(f"cannot write {path}: permission denied", code="file")
 
 
 def read_recording(path: Path) -> NDArray[np.float32]:
@@ -63,6 +78,8 @@ def play_with(models: Models, words: str) -> None:
         value = float(strength) if strength else 1.0
     except ValueError:
         raise UsageError(f"--adapter is NAME or NAME:STRENGTH, not {words!r}") from None
+    if not 0.0 <= value <= 2.0:
+        raise UsageError(f"--adapter: a strength is from 0 to 2, not {strength}")
     rack = AdapterRack(models)
     rack.load(find_adapter(name))
     rack.use_now([(name, value)])
@@ -84,6 +101,10 @@ def main(options: RenderOptions) -> list[dict[str, Any]]:
         frames = frames_of_bars(bars, options.tempo, chart.beats_per_bar)
     if frames < 1:
         raise UsageError("nothing to render: the length is 0")
+    targets = [target for target in (options.out, options.midi) if target is not None]
+    for index in range(options.count):
+        for target in targets:
+            check_target(numbered(target, index, options.count))
     torch.set_num_threads(1)
     models = load_models(options.model)
     if options.adapter is not None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from jamd.contract.errors import ConfigError
+
+BOUNDS: Final[dict[str, tuple[int, int]]] = {
+    "engine.depth_ms": (20, 1000), "engine.change_ms": (0, 2000), "engine.lead_ms": (0, 5000), "engine.threads": (1, 64),
+    "osc.port": (1, 65_535), "midi.launch_channel": (1, 16), "midi.launch_note": (0, 112), "midi.chord_channel": (1, 16),
+}  # fmt: skip
+"""Of the settings that are numbers; the sixteenth slot's note is the highest there is."""
 
 
 class AudioConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,8 +105,11 @@ def load_config(path: Path, *, must_exist: bool = False) -> Config:
         config = msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {error}") from error
-    if not 0 < config.osc.port < 65536:
-        raise ConfigError(f"{path}: osc.port {config.osc.port} is no UDP port")
-    if not 20 <= config.engine.depth_ms <= 1000:
-        raise ConfigError(f"{path}: engine.depth_ms {config.engine.depth_ms:g} is outside 20..1000")
+    for name, (low, high) in BOUNDS.items():
+        section, _, key = name.partition(".")
+        value = getattr(getattr(config, section), key)
+        if not low <= value <= high:
+            raise ConfigError(f"{path}: {name} {value:g} is outside {low}..{high}")
+    if not config.audio.client.strip():
+        raise ConfigError(f"{path}: audio.client is empty: a JACK client has a name")
     return config

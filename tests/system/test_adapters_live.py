@@ -76,6 +76,9 @@ def test_swap_blend_refuse_and_play_on(
         assert refused.address == "/error" and refused.arguments[0] == "/adapter/use" and says in str(refused.arguments[2])
         assert says in daemon.log.read_text()
     assert client.ask("/adapter/use").arguments == ("ann", 0.5, "bo", 0.5)
+    for words, status, says in ((("/adapter/load", "cut"), 1, "damaged"), (("/adapter/use", "ann", "0.6"), 0, "")):
+        sent = run(tmp_path, "send", "--connect", f"127.0.0.1:{daemon.port}", *words)
+        assert sent.returncode == status and says in sent.stderr, sent.stderr
     engine = next(p for p in psutil.Process(daemon.process.pid).children() if "jamd.engine" in p.cmdline())
     before = engine.memory_info().rss
     for index in range(12):

@@ -80,8 +80,15 @@ def test_no_server_says_how_to_get_one(tmp_path: Path, shared_memory_is_clean: N
         (["render", "--out", "x.wav", "--tempo", "10"], 2, "outside 40..320"),
         (["render", "--out", "x.wav", "--parts", "tuba"], 2, "parts are"),
         (["render", "--out", "x.wav", "--bars", "2", "--seconds", "3"], 2, "not allowed"),
-        (["render", "--out", "/nowhere/x.wav", "--bars", "1"], 1, "cannot write"),
+        (["run", "--audio", "file:"], 2, "no path"),
+        (["run", "--audio", "null", "--config", "{lights}"], 2, "midi.lights knows no pads 'foo'"),
+        (["render", "--out", "/nowhere/x.wav", "--bars", "4000"], 1, "cannot write /nowhere/x.wav: there is no folder /nowhere"),
+        (["render", "--out", "x.wav", "--midi", "/nowhere/x.mid", "--bars", "4000"], 1, "cannot write /nowhere/x.mid"),
+        (["render", "--out", "/tmp", "--bars", "4000"], 1, "cannot write /tmp: it is a folder"),
+        (["render", "--out", "x.wav", "--adapter", "ann:3"], 2, "from 0 to 2"),
+        (["render", "--out", "x.wav", "--adapter", "ann:nan"], 2, "from 0 to 2"),
         (["send", "--connect", "127.0.0.1:1", "--timeout", "0.2", "/ping"], 1, "is jamd running"),
+        (["send", "nope"], 2, "an address begins with /"),
         (["fly"], 2, "invalid choice"),
         ([], 2, "COMMAND"),
     ],
@@ -89,7 +96,10 @@ def test_no_server_says_how_to_get_one(tmp_path: Path, shared_memory_is_clean: N
 def test_errors_are_one_line(words: list[str], status: int, says: str, tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
-        words = [word.format(taken=taken.getsockname()[1], free=free_port()) if "{" in word else word for word in words]
+        lights = tmp_path / "lights.toml"
+        lights.write_text('[midi]\nlights = "foo"\n')
+        known = {"taken": taken.getsockname()[1], "free": free_port(), "lights": lights}
+        words = [word.format(**known) if "{" in word else word for word in words]
         result = subprocess.run(
             [sys.executable, "-m", "jamd", *words], capture_output=True, text=True, timeout=120, cwd=tmp_path,
             env=os.environ | {"JAMD_HOME": str(tmp_path)},
