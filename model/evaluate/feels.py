@@ -40,8 +40,7 @@ def plan_two(bench: Bench, case: Case, first: Style, second: Style, seed: int) -
         situation.style = style
         performer.replan(begin * per_bar)
         performer.plan.set_style(style.embedding)
-        while performer.look_ahead(end * per_bar, 1000):
-            pass
+        performer.plan_until(end * per_bar)
     return notes_of([note for note in performer.plan.notes if note.beat < BARS * per_bar], case.tempo)
 
 

@@ -59,8 +59,7 @@ def plan(
     performer = Performer(bench.models, situation, 0, seed)
     performer.set_sampling(bench.sampling.temperature, bench.sampling.top_p, bench.sampling.guidance)
     beats = case.bars * case.chart.beats_per_bar
-    while performer.look_ahead(beats, 1000):
-        pass
+    performer.plan_until(beats)
     return notes_of([note for note in performer.plan.notes if note.beat < beats], case.tempo)
 
 

@@ -39,8 +39,7 @@ def plan_turned(bench: Bench, case: Case, knob: str, values: tuple[float, float]
     for value, begin, end in zip(values, (0, CHANGE), (CHANGE, BARS), strict=True):
         setattr(situation, knob, value)
         performer.replan(begin * per_bar)
-        while performer.look_ahead(end * per_bar, 1000):
-            pass
+        performer.plan_until(end * per_bar)
     return notes_of([note for note in performer.plan.notes if note.beat < BARS * per_bar], case.tempo)
 
 

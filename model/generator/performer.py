@@ -154,9 +154,14 @@ class Performer:
         self._given = [note for note in self._given if note.part != part]
 
     def look_ahead(self, beats: float, most: int) -> int:
-        """Write up to `most` events of the plan ahead of need; returns how many were written."""
+        """Write up to `most` events of the plan ahead of need; returns how many were written. It waits where the planner will forget."""
         self._take_style()
         return self.plan.extend(self.beat + beats, most, ahead=True)
+
+    def plan_until(self, beat: float) -> None:
+        """Write the plan up to a beat, without playing."""
+        self._take_style()
+        self.plan.extend(beat)
 
     def skip(self, steps: int) -> None:
         """Let time pass without sound: after an overload the stream goes on at a later place."""
